@@ -1,0 +1,89 @@
+# Everything below works on a fresh machine with Python 3.11 or newer. `make` lists the targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+SKYPILE := $(VENV)/bin/skypile
+SHARED ?= ../shared
+CONFIG ?= conf/demo.toml
+SUBMIT ?= $(PY)
+STAGES := $(foreach job,$(wildcard jobs/*.py),$(shell echo $(basename $(notdir $(job))) | cut -d_ -f2-))
+export PYSPARK_PYTHON := $(abspath $(PY))
+
+.PHONY: help
+help:  ## list the targets
+	@echo "make TARGET; CONFIG=$(CONFIG) for the stages"
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 18
+	@echo "stages:           $(STAGES)   (make STAGE CONFIG=conf/x.toml; SUBMIT='spark-submit --master ...')"
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "skypile needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try make PYTHON=python3.12"; exit 1; }
+	@echo "setting up $(VENV) (two minutes, once)"
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.PHONY: install java
+install: $(VENV)/.installed  ## make .venv and install into it
+
+java:  ## find Java 17 or newer, or install it where apt may
+	@scripts/ensure_java.sh
+
+.PHONY: demo crawl-demo
+demo: install java  ## the embedded sample through the pipeline: funnel, and where to look
+	$(SKYPILE) sample runs/demo/input
+	$(SKYPILE) run --config conf/demo.toml
+	@echo
+	@echo "documents:     runs/demo/out/documents/web/*/part-*.parquet"
+	@echo "one record:    $(SKYPILE) why runs/demo/out https://news2.en.example/"
+	@echo "count again:   $(SKYPILE) funnel runs/demo/out --recount"
+	@echo "the truth:     runs/demo/input/truth.jsonl"
+
+crawl-demo: install java  ## 1,014 real pages as WARC (from $(SHARED)) through the pipeline
+	@test -f $(SHARED)/tools/make_crawl.py || { echo "no $(SHARED)/tools/make_crawl.py: set SHARED"; exit 1; }
+	$(PY) $(SHARED)/tools/make_crawl.py runs/crawl/input
+	$(SKYPILE) run --config conf/crawl.toml
+	$(SKYPILE) funnel runs/crawl/out --recount > /dev/null
+
+.PHONY: $(STAGES)
+$(STAGES): install java
+	$(SUBMIT) jobs/*_$@.py --config $(CONFIG)
+
+.PHONY: fmt lint test test-slow soak
+fmt: install  ## format the code
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+lint: install  ## ruff and mypy
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+test: lint java  ## what CI runs: lint and all quick tests
+	$(PY) -m pytest -m "not slow and not soak" $(ARGS)
+
+test-slow: install java  ## clusters, faults, matrices (up to an hour)
+	$(PY) -m pytest -m slow $(ARGS)
+
+soak: install java  ## long runs
+	$(PY) -m pytest -m soak $(ARGS)
+
+.PHONY: bench bench-extract bench-encoding
+bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
+	@$(PY) -m bench.extract --data $(SHARED)/data
+
+bench-encoding: install  ## charsets: share of files decoded to the gold text
+	@$(PY) -m bench.encoding --data $(SHARED)/data
+
+bench: install  ## every bench; rewrites docs/bench.md
+	@$(PY) -m bench.all --data $(SHARED)/data
+
+.PHONY: clean
+clean:  ## remove runs and caches, keep .venv
+	rm -rf runs .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -1,0 +1,200 @@
+"""Extraction in a child process that may be killed, as the backstop behind the limits on pages.
+
+One child serves page after page over a pair of pipes. For each it raises its own limit of CPU time,
+so that the kernel ends it by what the page has cost, however busy the machine is; its address space
+is limited as well. When it dies, a new one is started and extracts the page with the fallback
+alone, and the page is marked. A page is judged only by what a fresh child makes of it: one that
+dies of memory, or for a reason unknown, after others in the same child is tried again first.
+
+The child is a new interpreter, not a fork: the parent may run threads, and Spark's workers do. It
+ends with the parent, whose end of the pipe closes, after the page in hand at the latest.
+
+Left out: a page that hangs without using the processor; and memory that runs out where a library
+catches the error and goes on with less. Linux only, as RLIMIT_AS is.
+"""
+
+import importlib
+import logging
+import math
+import os
+import pickle
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import IO, Any, Self
+
+from skypile.kernels.html import Limits, Page
+
+EXTRACT = "skypile.kernels.html:extract"
+_LENGTH = struct.Struct("<Q")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A page not brought to an end. reason: "cpu", "memory", or "crash" for any other death."""
+
+    reason: str
+
+
+class Sandbox:
+    """Extracts pages one after another; not for use by two threads at a time.
+
+    cpu_seconds: for one page; it may take a second more. memory_bytes: address space of the child,
+    which takes 0.1 GiB before the first page. target: "module:function", called in the child as
+    `extract` of `skypile.kernels.html` would be.
+    """
+
+    def __init__(self, cpu_seconds: float, memory_bytes: int, *, target: str = EXTRACT) -> None:
+        self._settings = [str(math.ceil(cpu_seconds)), str(memory_bytes), target]
+        self._child: subprocess.Popen[bytes] | None = None
+        self._served = 0
+
+    def extract(
+        self, html: str, *, url: str | None, limits: Limits, latest_date: str
+    ) -> Page | Failure | None:
+        """As `skypile.kernels.html.extract`: None where there is no main text.
+
+        Where the backstop fired: the fallback's page with what fired as its `limit`, or a Failure
+        if that found nothing or fired as well.
+
+        Raises:
+            RuntimeError: the target raised (the child's traceback follows), or does not start.
+        """
+        request = {"url": url, "limits": limits, "latest_date": latest_date}
+        answer = self._ask_fresh(html, request)
+        if not isinstance(answer, Failure):
+            return answer
+        page = self._ask_fresh(html, {**request, "fallback_only": True})
+        return replace(page, limit=answer.reason) if isinstance(page, Page) else page or answer
+
+    def _ask_fresh(self, html: str, request: dict[str, Any]) -> Page | Failure | None:
+        """The answer of a child; of a fresh one if the first may have died of earlier pages."""
+        served = self._served
+        answer = self._ask(html, request)
+        if isinstance(answer, Failure) and answer.reason != "cpu" and served:
+            answer = self._ask(html, request)
+        return answer
+
+    def _ask(self, html: str, request: dict[str, Any]) -> Page | Failure | None:
+        child = self._child = self._child or self._start()
+        self._served += 1
+        try:
+            _send(child.stdin, (html, request))
+            kind, answer = _receive(child.stdout)
+        except (EOFError, BrokenPipeError):
+            self.close()
+            return Failure("cpu" if child.returncode == -signal.SIGXCPU else "crash")
+        except BaseException:  # an interrupt: the answer to come would be taken for another page's
+            child.kill()
+            self.close()
+            raise
+        if kind == "memory":
+            self.close()
+            return Failure("memory")
+        if kind == "raised":
+            raise RuntimeError(f"extraction raised in the child process:\n{answer}")
+        return answer  # type: ignore[no-any-return]
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # -P: nothing in the current folder shadows a module. -W: the child has nobody to warn.
+        command = [sys.executable, "-P", "-W", "ignore", "-m", "skypile.kernels.sandbox"]
+        path = os.pathsep.join(p or os.getcwd() for p in sys.path)
+        child = subprocess.Popen(
+            command + self._settings,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        try:
+            _receive(child.stdout)
+        except EOFError:
+            self._child = child
+            self.close()
+            raise RuntimeError(f"extraction process: exit code {child.returncode}") from None
+        return child
+
+    def close(self) -> None:
+        """End the child and wait for it. The next page starts another."""
+        child, self._child, self._served = self._child, None, 0
+        if child is not None:
+            with suppress(BrokenPipeError):
+                child.stdin.close()  # type: ignore[union-attr]
+            child.stdout.close()  # type: ignore[union-attr]
+            child.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _send(pipe: IO[bytes] | None, message: Any) -> None:
+    assert pipe is not None
+    data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    pipe.write(_LENGTH.pack(len(data)))
+    pipe.write(data)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes] | None, begin: Callable[[], None] = lambda: None) -> Any:
+    """The next message; `begin` is called when it starts to arrive. EOFError if the pipe ends."""
+    assert pipe is not None
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        raise EOFError
+    begin()
+    (size,) = _LENGTH.unpack(head)
+    data = pipe.read(size)
+    if len(data) < size:
+        raise EOFError
+    return pickle.loads(data)
+
+
+def _serve(cpu_seconds: int, memory_bytes: int, target: str) -> None:
+    """The child: answers requests until standard input ends."""
+    # The pipes are ours alone: what a library prints goes to standard error.
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    logging.disable()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both; the parent decides
+    # What the parent ignores or blocks would be ignored and blocked here.
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGXCPU})
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    module, _, function = target.partition(":")
+    extract = getattr(importlib.import_module(module), function)
+    _limit(resource.RLIMIT_AS, memory_bytes)
+    _send(answers, "ready")
+
+    def begin() -> None:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        _limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime) + cpu_seconds)
+
+    while True:
+        try:
+            html, request = _receive(requests, begin)
+            answer = ("page", extract(html, **request))
+        except EOFError:
+            return
+        except MemoryError:
+            answer = ("memory", None)
+        except Exception:
+            answer = ("raised", traceback.format_exc())
+        _send(answers, answer)
+
+
+def _limit(kind: int, soft: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    resource.setrlimit(kind, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
