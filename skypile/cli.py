@@ -1,0 +1,160 @@
+"""The `skypile` command."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from skypile.errors import SkypileError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from skypile.config import Config
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Web crawls, books, papers and code to a bilingual pretraining corpus.",
+)
+
+ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="the run's TOML file")]
+RunFolder = Annotated[str, typer.Argument(help="the run's folder or URI (its `out`)")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output")]
+Master = Annotated[str | None, typer.Option(help="Spark master, instead of the configuration's")]
+
+
+def say(line: str) -> None:
+    """A line of what is going on, on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def load(path: Path, sample: float = 1.0) -> "Config":
+    """The configuration of a run of all stages."""
+    from skypile.config import load as load_config
+    from skypile.stage import all_stages
+
+    return load_config(path, all_stages()).sampled(sample)
+
+
+def start_spark(config: "Config", master: str | None) -> "SparkSession":
+    """The Spark session that a configuration asks for."""
+    from skypile.spark import session
+
+    spark = config.spark
+    return session(master or spark.master, spark.driver_memory, spark.conf)
+
+
+@app.command()
+def run(
+    config: ConfigFile,
+    stage: Annotated[list[str] | None, typer.Option(help="only this stage; repeatable")] = None,
+    sample: Annotated[float, typer.Option(help="share of the records, drawn by hash")] = 1.0,
+    force: Annotated[bool, typer.Option("--force", help="compute again what is current")] = False,
+    master: Master = None,
+) -> None:
+    """Bring a run up to date: compute what is missing or stale, and print the funnel."""
+    from skypile.driver import run_config
+
+    loaded = load(config, sample)
+    run_config(loaded, lambda: start_spark(loaded, master), stage or (), force=force, say=say)
+
+
+@app.command()
+def check(config: ConfigFile, master: Master = None) -> None:
+    """Look at a configuration before anything runs: inputs, engine, parts, estimated cost."""
+    from skypile.check import check_config
+
+    check_config(load(config), master, Console())
+
+
+@app.command()
+def funnel(
+    run: RunFolder,
+    json_: AsJson = False,
+    recount: Annotated[
+        bool, typer.Option("--recount", help="count the tables again, not only the manifests")
+    ] = False,
+) -> None:
+    """What became of every record: rows in, kept, and dropped by reason."""
+    from skypile import ledger, show
+
+    book = ledger.Ledger(run)
+    lines = book.funnel()
+    if recount:
+        book.recount(lines)
+    if json_:
+        print(json.dumps(ledger.as_json(lines), indent=1, ensure_ascii=False))
+    else:
+        show.funnel(lines, Console())
+    book.check_budgets(lines)
+
+
+@app.command()
+def why(
+    run: RunFolder,
+    name: Annotated[str, typer.Argument(help="a URL, or a document id or its first 8 digits")],
+    json_: AsJson = False,
+) -> None:
+    """What happened to one record at every stage, and for which reason."""
+    from skypile import ledger, show
+
+    fates = list(ledger.Ledger(run).why(name))
+    if not fates:
+        raise SkypileError(f"no record of {run} has this URL or id: {name}")
+    if json_:
+        print(json.dumps(fates, indent=1, ensure_ascii=False, default=str))
+    else:
+        show.fates(fates, Console())
+
+
+@app.command()
+def digest(run: RunFolder) -> None:
+    """A hash of each table's rows, the same for any parts and any order: to compare two runs."""
+    from skypile.reader import RunReader
+
+    reader = RunReader(run)
+    for table in sorted(reader.tables() - {"read_log"}):  # which is about the parts
+        print(f"{reader.digest(table)}  {table}")
+
+
+@app.command()
+def gc(
+    run: RunFolder,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would go")] = False,
+) -> None:
+    """Delete the files of a run that no current manifest lists."""
+    from skypile.gc import collect
+
+    removed = collect(run, dry_run=dry_run)
+    verb = "would delete" if dry_run else "deleted"
+    print(f"{verb} {len(removed):,} files, {sum(f.bytes for f in removed):,} bytes")
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Argument(help="folder to write")],
+    seed: Annotated[int, typer.Option(help="another seed, another arrangement")] = 0,
+) -> None:
+    """Write the embedded sample: WARC files of pages made for this project, the truth beside."""
+    from skypile.sample.crawl import write_sample
+
+    truth = write_sample(out, seed=seed)
+    print(f"{truth['records']} records in {truth['files']} WARC files: {out}")
+
+
+def main() -> Any:
+    """The entry point: errors meant for the user are printed without a traceback."""
+    try:
+        return app(standalone_mode=True)
+    except SkypileError as e:
+        Console(stderr=True).print(f"error: {e}", style="red", markup=False, highlight=False)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""TOML to frozen dataclasses: `[run]`, `[spark]`, one `[[sources]]` each, one section a stage.
+
+Relative paths are relative to the file that holds them, so that a run does not depend on where it
+was started. Unknown keys are errors.
+"""
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from skypile.errors import ConfigError, SkypileError
+from skypile.files import is_uri
+from skypile.settings import build, did_you_mean, setting
+from skypile.stage import Stage, check
+
+# The rows of the paper's Table 1, less the language, which each document shows for itself.
+CATEGORIES = (
+    "webpages",
+    "books",
+    "academic_papers",
+    "encyclopedia",
+    "social_media",
+    "miscellany",
+    "code",
+)
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One named body of input with its own licence and category."""
+
+    name: str = setting(help="folder and column value: [a-z][a-z0-9_]*")
+    format: str = setting(help="how its files are read: warc, html")
+    root: str = setting(help="folder or URI; document ids are hashed from paths relative to it")
+    paths: tuple[str, ...] = setting(help="globs below root; ** for any depth")
+    category: str = setting(choices=CATEGORIES, help="row of the paper's Table 1")
+    licence: str = setting(help="licence of the texts, for the data card")
+    stages: tuple[str, ...] | None = setting(
+        None, help="stages that judge it, all where absent; the others let it pass, on record"
+    )
+    max_reject_fraction: float = setting(
+        0.5,
+        low=0,
+        high=1,
+        help="share of its records that may fail to become documents before the run fails",
+    )
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"name must match {_NAME.pattern}, got {self.name!r}")
+        if not self.paths:
+            raise ValueError("paths must name at least one file or glob")
+
+    def applies(self, stage: str) -> bool:
+        """Whether a stage judges this source."""
+        return self.stages is None or stage in self.stages
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What is true of a whole run."""
+
+    out: str = setting(help="folder or URI that the run is written to")
+    seed: int = setting(0, help="of every sample that is drawn by hash")
+    stages: tuple[str, ...] | None = setting(None, help="stages of the run, all where absent")
+    part_bytes: int = setting(
+        16 << 20,
+        low=1 << 10,
+        help="input bytes a part (as stored): a task's work, about 15 s of extraction at 16 MiB",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkSettings:
+    """How Spark is started. Nothing here changes a row."""
+
+    master: str = setting("local[*]", help="any Spark master URL")
+    driver_memory: str = setting("2g", help="JVM heap of the driver")
+    conf: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A checked configuration. `stages` are the stages of the run, by step; `settings` their
+    own sections by stage name. `sample_fraction` below 1 runs every stage on a hash sample.
+    """
+
+    run: RunSettings
+    spark: SparkSettings
+    sources: tuple[Source, ...]
+    stages: tuple[Stage, ...]
+    settings: Mapping[str, Any]
+    sample_fraction: float = 1.0
+
+    def source(self, name: str) -> Source:
+        """The source of that name."""
+        return next(s for s in self.sources if s.name == name)
+
+    def reader(self, source: Source) -> Stage:
+        """The stage that reads a source's format."""
+        return next(s for s in self.stages if s.read and source.format in s.read.formats)
+
+    def sampled(self, fraction: float) -> "Config":
+        """The same run on a hash sample, written beside it."""
+        if not 0 < fraction <= 1:
+            raise ConfigError(f"--sample must be above 0 and at most 1, got {fraction:g}")
+        if fraction == 1:
+            return self
+        folder, query, options = self.run.out.partition("?")
+        out = f"{folder.rstrip('/')}-sample-{fraction!r}{query}{options}"
+        run = dataclasses.replace(self.run, out=out)
+        return dataclasses.replace(self, run=run, sample_fraction=fraction)
+
+
+def load(path: str | Path, stages: Sequence[Stage]) -> Config:
+    """The configuration in a TOML file, for a pipeline of `stages`.
+
+    Raises:
+        ConfigError: the file is missing or not TOML, or a key is unknown, of the wrong type or out
+            of range.
+    """
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf8"))
+    except OSError as e:
+        raise ConfigError(f"cannot read the configuration {path}: {e.strerror}") from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{path} is not TOML: {e}") from e
+    return from_table(table, stages, base=path.absolute().parent, where=str(path))
+
+
+def from_table(
+    table: Mapping[str, Any], stages: Sequence[Stage], *, base: Path, where: str
+) -> Config:
+    """As `load`, from parsed TOML; relative paths are below `base`."""
+    sections = ["run", "spark", "sources", *(s.name for s in stages)]
+    for key in table:
+        if key not in sections:
+            raise ConfigError(f"{where}: unknown section {key!r}; {did_you_mean(key, sections)}")
+    run = build(RunSettings, table.get("run", {}), f"{where} [run]")
+    run = dataclasses.replace(run, out=_absolute(run.out, base))
+    chosen = _chosen(run.stages, stages, f"{where} [run] stages")
+    sources = tuple(
+        _source(entry, chosen, base, f"{where} [[sources]] number {i}")
+        for i, entry in enumerate(table.get("sources", []), 1)
+    )
+    if not sources:
+        raise ConfigError(f"{where}: no [[sources]]: a run needs at least one")
+    names = [s.name for s in sources]
+    if twice := sorted({n for n in names if names.count(n) > 1}):
+        raise ConfigError(f"{where}: two sources are named {twice[0]!r}")
+    for source in sources:
+        _check_apart(run.out, source, where)
+    return Config(
+        run=run,
+        spark=build(SparkSettings, table.get("spark", {}), f"{where} [spark]"),
+        sources=sources,
+        stages=chosen,
+        settings={
+            s.name: build(s.config, table.get(s.name, {}), f"{where} [{s.name}]") for s in stages
+        },
+    )
+
+
+def _check_apart(out: str, source: Source, where: str) -> None:
+    """A run writes and deletes below its folder, a source is read below its root."""
+    mine, theirs = (f"{p.partition('?')[0].rstrip('/')}/" for p in (out, source.root))
+    if mine.startswith(theirs) or theirs.startswith(mine):
+        raise ConfigError(
+            f"{where}: [run] out ({out}) and the root of source {source.name} ({source.root}) lie "
+            "inside each other; give the run a folder of its own"
+        )
+
+
+def _absolute(path: str, base: Path) -> str:
+    return path if is_uri(path) else str((base / path).resolve())
+
+
+def _chosen(
+    names: tuple[str, ...] | None, stages: Sequence[Stage], where: str
+) -> tuple[Stage, ...]:
+    known = [s.name for s in stages]
+    for name in names or ():
+        if name not in known:
+            raise ConfigError(f"{where}: unknown stage {name!r}; {did_you_mean(name, known)}")
+    chosen = tuple(s for s in stages if names is None or s.name in names)
+    try:
+        return check(chosen)
+    except SkypileError as e:  # a stage that reads what a left-out one writes
+        raise ConfigError(f"{where}: {e}") from e
+
+
+def _source(entry: Any, stages: Sequence[Stage], base: Path, where: str) -> Source:
+    if not isinstance(entry, Mapping):
+        raise ConfigError(f"{where}: must be a table")
+    source = build(Source, entry, where)
+    formats = [f for s in stages if s.read for f in s.read.formats]
+    if source.format not in formats:
+        raise ConfigError(f"{where}: format: {did_you_mean(source.format, formats)}")
+    known = [s.name for s in stages]
+    for name in source.stages or ():
+        if name not in known:
+            raise ConfigError(
+                f"{where}: stages: unknown stage {name!r}; {did_you_mean(name, known)}"
+            )
+    for pattern in source.paths:
+        if pattern.startswith("/") or is_uri(pattern) or ".." in pattern.split("/"):
+            raise ConfigError(f"{where}: paths: {pattern!r} must be below root")
+    return dataclasses.replace(source, root=_absolute(source.root, base))

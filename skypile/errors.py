@@ -1,0 +1,29 @@
+"""The errors that a user is meant to read: what is wrong, where, and what to do about it.
+
+The command prints them as one paragraph without a traceback and exits with 2. Anything else that
+is raised is a fault of skypile or of the machine, and keeps its traceback.
+"""
+
+
+class SkypileError(Exception):
+    """Base of all errors that are addressed to the user."""
+
+
+class ConfigError(SkypileError):
+    """A setting is unknown, of the wrong type or out of range; names key and file."""
+
+
+class InputError(SkypileError):
+    """An input is missing, listed twice, or not what the plan says it was."""
+
+
+class StaleError(SkypileError):
+    """A table was made from inputs that have moved since, so it cannot be used or added up."""
+
+
+class BalanceError(SkypileError):
+    """Rows in do not equal rows kept plus rows dropped by reason."""
+
+
+class RejectBudgetError(SkypileError):
+    """A source rejects more of its records than its configuration allows."""

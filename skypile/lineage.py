@@ -1,0 +1,161 @@
+"""What each piece depends on: its inputs, its fingerprint, and the parts it reads.
+
+Everything follows from the configuration and the committed manifests. A fingerprint has two
+halves: the piece's own (settings, code, libraries, schemas), by which rows of an earlier run may
+be taken over, and the digests of the manifests it reads.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from skypile.config import Config
+from skypile.errors import StaleError
+from skypile.fingerprints import code_digest, digest_of, library_versions
+from skypile.manifests import CORPUS, FileEntry, Manifests
+from skypile.parts import PartFiles
+from skypile.planning import PLAN
+from skypile.settings import settings_of
+from skypile.stage import Stage
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a current manifest of a piece must carry."""
+
+    fingerprint: str
+    own_fingerprint: str
+    inputs: dict[str, str]
+
+
+class Lineage:
+    """The dependencies of one run's pieces."""
+
+    def __init__(self, config: Config, manifests: Manifests) -> None:
+        self.config, self.manifests, self.root = config, manifests, manifests.root
+
+    def expected(self, stage: Stage, piece: str, source: str) -> Expected:
+        """The fingerprint and inputs of a piece as things stand.
+
+        Raises:
+            StaleError: an input is missing.
+        """
+        own = self.own(stage, piece, source)
+        inputs = {n: self._digest(n) for n in self.input_names(stage, piece, source)}
+        applies = self.applies(stage, source) if piece == "measure" else True
+        return Expected(digest_of([own, list(inputs.items()), applies]), own, inputs)
+
+    def own(self, stage: Stage, piece: str, source: str) -> str:
+        """The piece's own half: all but its inputs, from the configuration and the code alone."""
+        own: dict[str, Any] = {
+            "piece": f"{stage.name}.{piece}",
+            "settings": settings_of(self.config.settings[stage.name], piece),
+            "code": code_digest(stage.module),
+            "libraries": library_versions(stage.libraries),
+            "tables": {t.name: t.version for t in stage.writes(piece)},
+        }
+        if piece == "read":
+            own["source"] = [source, self.config.source(source).format]
+            if self.config.sample_fraction < 1:
+                own["sample"] = [self.config.run.seed, self.config.sample_fraction]
+        elif piece == "relate":
+            own["sources"] = self.related_sources(stage)  # in order: keys follow it
+        elif piece == "cut":
+            own["applies"] = self.applies(stage, source)
+        return digest_of(own)
+
+    def pieces(self) -> dict[str, dict[str, Any]]:
+        """Every piece of the run by `STAGE.PIECE/SOURCE`: its own half, and what it reads."""
+        return {
+            f"{stage.name}.{piece}/{source}": {
+                "own": self.own(stage, piece, source),
+                "inputs": self.input_names(stage, piece, source),
+            }
+            for stage in self.config.stages
+            for piece in stage.pieces()
+            for source in self.units(stage, piece)
+        }
+
+    def applies(self, stage: Stage, source: str) -> bool:
+        """Whether a stage judges a source, or lets it pass on record."""
+        return self.config.source(source).applies(stage.name)
+
+    def units(self, stage: Stage, piece: str) -> list[str]:
+        """The sources that a piece is computed for one by one, or the corpus.
+
+        A stage that reads raw input has to do only with the sources it reads.
+        """
+        if piece == "relate":
+            return [CORPUS]
+        return [s.name for s in self.config.sources if self._concerns(stage, s.name)]
+
+    def _concerns(self, stage: Stage, source: str) -> bool:
+        return stage.read is None or self.config.source(source).format in stage.read.formats
+
+    def related_sources(self, stage: Stage) -> list[str]:
+        """The sources whose documents a corpus-wide piece sees."""
+        return [s for s in self.units(stage, "cut") if self.applies(stage, s)]
+
+    def input_names(self, stage: Stage, piece: str, source: str) -> list[str]:
+        """The manifests that a piece reads, `STAGE.PIECE/SOURCE`, in order."""
+        if piece == "read":
+            return [f"{PLAN}/{source}"]
+        if source == CORPUS:
+            sources = self.related_sources(stage)
+            return [n for s in sources for n in self._tables_of(stage, piece, s)]
+        return self._tables_of(stage, piece, source)
+
+    def _tables_of(self, stage: Stage, piece: str, source: str) -> list[str]:
+        names = [f"{self.config.reader(self.config.source(source)).name}.read/{source}"]
+        names += [f"{s.name}.cut/{source}" for s in self._earlier(stage, source)]
+        for other in self.config.stages:
+            for written_by, unit in (("measure", source), ("relate", CORPUS)):
+                if written_by not in other.pieces() or (other is stage and piece == written_by):
+                    continue
+                tables = {t.name for t in other.writes(written_by)}
+                own_facts = other is stage and piece == "cut"
+                if tables & set(stage.reads(piece)) or own_facts:
+                    names.append(f"{other.name}.{written_by}/{unit}")
+        return names
+
+    def _earlier(self, stage: Stage, source: str) -> list[Stage]:
+        return [
+            s
+            for s in self.config.stages
+            if s.step < stage.step and s.cut and self._concerns(s, source)
+        ]
+
+    def _digest(self, name: str) -> str:
+        piece, _, source = name.partition("/")
+        manifest = self.manifests.get(piece, source)
+        if manifest is None:
+            raise StaleError(f"{piece} of source {source} is missing; run its stage first")
+        return manifest.digest
+
+    def reusable(self, stage: Stage, source: str, own: str) -> dict[str, list[FileEntry]]:
+        """Files of a measure whose rows were computed as they would be today: by the documents
+        they are about (SHA-256), and by part number (`part-7`), for parts that were read again.
+        """
+        past = self.manifests.past(f"{stage.name}.measure", source)
+        files = [f for m in past if m.own_fingerprint == own for f in self.manifests.files(m)]
+        sizes = self.root.sizes([f.path for f in files])
+        found: dict[str, list[FileEntry]] = {}
+        for file in files:
+            if sizes[file.path] == file.bytes:
+                found.setdefault(file.aligned_to, []).append(file)
+                found.setdefault(f"part-{file.part}", []).append(file)
+        return found
+
+    def part_files(self, stage: Stage, piece: str, source: str) -> list[PartFiles]:
+        """The parts of a source with every committed table that a piece reads beside each other."""
+        by_part: dict[int, dict[str, FileEntry]] = {}
+        for name in self._tables_of(stage, piece, source):
+            owner, _, unit = name.partition("/")
+            manifest = self.manifests.get(owner, unit)
+            for file in self.manifests.files(manifest) if manifest else ():
+                if file.source == source:
+                    by_part.setdefault(file.part, {})[file.table] = file
+        earlier = tuple(f"verdicts_{s.name}" for s in self._earlier(stage, source))
+        return [
+            PartFiles(self.root, source, part, files["documents"].rows, files, earlier)
+            for part, files in sorted(by_part.items())
+        ]

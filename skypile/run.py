@@ -1,0 +1,257 @@
+"""The driver: which pieces of which stages are due, in what order, and their commits.
+
+A piece is current when its manifest has the fingerprint that settings, code and inputs give today;
+otherwise it is computed, taking over what an unfinished run left, parts of raw input that were
+read before in the same way, and what was measured before on the same text. Everything here is
+bookkeeping: rows are made in `skypile.tasks`.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from skypile import tasks
+from skypile.config import Config
+from skypile.errors import StaleError
+from skypile.files import Root
+from skypile.fingerprints import digest_of, library_versions
+from skypile.lineage import Expected, Lineage
+from skypile.manifests import (
+    CORPUS,
+    FileEntry,
+    Manifest,
+    Manifests,
+    content_digest,
+    rows_by_table,
+)
+from skypile.planning import Planner
+from skypile.reader import save_record
+from skypile.settings import settings_of
+from skypile.stage import Stage
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+Say = Callable[[str], None]
+
+
+class Run:
+    """One run of a configuration. `start_spark` is called when the first task is due."""
+
+    def __init__(self, config: Config, start_spark: Callable[[], "SparkSession"], say: Say) -> None:
+        self.config = config
+        self.root = Root(config.run.out)
+        self.manifests = Manifests(self.root, remember=True)
+        self.lineage = Lineage(config, self.manifests)
+        self.planner = Planner(config, self.manifests, start_spark, say)
+        self._start_spark, self._say = start_spark, say
+
+    def execute(self, only: Sequence[str] = (), *, force: bool = False) -> None:
+        """Bring the run, or the stages named, up to date.
+
+        force: compute the stages (those named, or all) though they are current, and take nothing
+        over from before.
+
+        Raises:
+            StaleError: a stage named needs an earlier one that is missing or stale.
+            InputError: an input is missing, listed twice or changed.
+        """
+        save_record(self.root, self.config, self.lineage)
+        self.planner.plan(self.config.sources)
+        named = [s for s in self.config.stages if not only or s.name in only]
+        for stage in self.config.stages:
+            if stage.step > named[-1].step:
+                return  # what comes after is stale now; `funnel` says so
+            for piece in stage.pieces():
+                for source in self.lineage.units(stage, piece):
+                    self._bring_up(stage, piece, source, stage in named, force)
+
+    def _bring_up(self, stage: Stage, piece: str, source: str, named: bool, force: bool) -> None:
+        name = f"{stage.name}.{piece}"
+        force = force and named
+        expected = self.lineage.expected(stage, piece, source)
+        now = self.manifests.get(name, source)
+        if now and now.fingerprint == expected.fingerprint and not force:
+            self._say(f"{name} {source}: up to date")
+            return
+        if not named:
+            state = "is missing" if now is None else "is stale"
+            raise StaleError(
+                f"stage {stage.name} ({piece}, source {source}) {state}, and later stages read it; "
+                f"run it too: --stage {stage.name}"
+            )
+        if piece == "relate":
+            self._relate(stage, expected)
+        elif piece == "read":
+            self._do(
+                stage, piece, source, expected, self._read_tasks(stage, source, expected), force
+            )
+        else:
+            todo = self._aligned_tasks(stage, piece, source, expected, force)
+            self._do(stage, piece, source, expected, todo, force)
+
+    def _read_tasks(self, stage: Stage, source: str, expected: Expected) -> list[tasks.PieceTask]:
+        where = self.config.source(source)
+        return [
+            tasks.ReadTask(
+                **self._common(stage, "read", source, part),
+                folder=expected.own_fingerprint,  # a part is known again by the bytes it reads
+                key=digest_of([asdict(s) for s in slices]),
+                root=Root(where.root),
+                format=where.format,
+                slices=tuple(slices),
+                seed=self.config.run.seed,
+                sample_fraction=self.config.sample_fraction,
+            )
+            for part, slices in enumerate(self.planner.parts(source))
+        ]
+
+    def _aligned_tasks(
+        self, stage: Stage, piece: str, source: str, expected: Expected, force: bool = False
+    ) -> list[tasks.AlignedTask]:
+        facts: Any = {}
+        reusable: dict[str, list[FileEntry]] = {}
+        if piece == "cut" and stage.relate:
+            related = self.manifests.get(f"{stage.name}.relate", CORPUS)
+            facts = related.facts if related else {}
+        if piece == "measure" and not force:
+            reusable = self.lineage.reusable(stage, source, expected.own_fingerprint)
+        return [
+            tasks.AlignedTask(
+                **self._common(stage, piece, source, files.part),
+                folder=expected.fingerprint,
+                key=f"{files.part:05d}",
+                files=files,
+                applies=self.lineage.applies(stage, source),
+                reusable=tuple(
+                    dict.fromkeys(
+                        reusable.get(files.paths["documents"].sha256, [])
+                        + reusable.get(f"part-{files.part}", [])
+                    )
+                ),
+                facts=facts,
+            )
+            for files in self.lineage.part_files(stage, piece, source)
+        ]
+
+    def _common(self, stage: Stage, piece: str, source: str, part: int) -> dict[str, Any]:
+        return {
+            "run": self.root,
+            "stage": stage,
+            "piece": piece,
+            "config": self.config.settings[stage.name],
+            "source": source,
+            "part": part,
+            "code": tasks.code_of(stage),
+        }
+
+    def _do(
+        self,
+        stage: Stage,
+        piece: str,
+        source: str,
+        expected: Expected,
+        todo: Sequence[tasks.PieceTask],
+        force: bool,
+    ) -> None:
+        name = f"{stage.name}.{piece}"
+        folder = todo[0].folder if todo else expected.fingerprint
+        if force:
+            self.manifests.forget(name, source, folder)
+        receipts = self.manifests.receipts(name, source, folder)
+        due = [task for task in todo if task.key not in receipts]
+        before = f", {len(todo) - len(due)} were done before" if len(due) < len(todo) else ""
+        self._say(f"{name} {source}: {len(due)} of {len(todo)} parts to do{before}")
+        if due:
+            from skypile.spark import run_tasks
+
+            done = run_tasks(self._start_spark(), tasks.run_task, due, f"{name} {source}")
+            receipts.update({r["key"]: r for r in done})
+        in_order = [
+            {**r, "files": [{**f, "part": task.part} for f in r["files"]]}
+            for task in todo
+            for r in [receipts[task.key]]
+        ]
+        self._commit(stage, piece, source, expected, in_order, {})
+
+    def _commit(
+        self,
+        stage: Stage,
+        piece: str,
+        source: str,
+        expected: Expected,
+        receipts: Sequence[dict[str, Any]],
+        facts: dict[str, Any],
+    ) -> None:
+        files = [FileEntry(**f) for r in receipts for f in r["files"]]
+        tables = {t.name: t.version for t in stage.writes(piece)}
+        manifest = Manifest(
+            piece=f"{stage.name}.{piece}",
+            source=source,
+            fingerprint=expected.fingerprint,
+            own_fingerprint=expected.own_fingerprint,
+            inputs=expected.inputs,
+            settings=settings_of(self.config.settings[stage.name], piece),
+            libraries=library_versions(stage.libraries),
+            tables=tables,
+            rows={**dict.fromkeys(tables, 0), **rows_by_table(files)},
+            digest=content_digest(tables, files, facts),
+            facts=facts,
+            counts=added(r["counts"] for r in receipts),
+            work=added(r["work"] for r in receipts),
+        )
+        self.manifests.commit(manifest, files)
+
+    def _relate(self, stage: Stage, expected: Expected) -> None:
+        from skypile.spark import narrow_frame, run_tasks, write_aligned
+
+        assert stage.relate
+        todo = [
+            task
+            for source in self.lineage.related_sources(stage)
+            for task in self._aligned_tasks(stage, "relate", source, expected)
+        ]
+        self._say(f"{stage.name}.relate {CORPUS}: {len(todo)} parts")
+        spark = self._start_spark()
+        tables = {t.name: t for s in self.config.stages for p in s.pieces() for t in s.writes(p)}
+        frame = narrow_frame(spark, [t.files for t in todo], stage.relate.reads, tables)
+        related = stage.relate.relate(self.config.settings[stage.name], frame)
+        facts = json.loads(json.dumps(related.facts))
+        if facts != dict(related.facts):
+            raise TypeError(f"stage {stage.name}: facts must survive JSON: {related.facts!r}")
+        receipts: list[dict[str, Any]] = []
+        if related.frame is not None and stage.relate.table:
+            write = partial(_write_related, spark.sparkContext.broadcast(todo))
+            written = write_aligned(spark, related.frame, len(todo), write, stage.relate.table)
+            receipts = [json.loads(r) for r in written]
+        if stage.relate.table:
+            have = {(f["source"], f["part"]) for r in receipts for f in r["files"]}
+            silent = [t for t in todo if (t.source, t.part) not in have]
+            receipts += run_tasks(spark, _write_nothing, silent, f"{stage.name}.relate")
+            order = {(t.source, t.part): i for i, t in enumerate(todo)}
+            receipts.sort(key=lambda r: order[r["files"][0]["source"], r["files"][0]["part"]])
+        self._commit(stage, "relate", CORPUS, expected, receipts, facts)
+
+
+def _write_related(todo: Any, index: int, rows: pa.Table) -> str:
+    return json.dumps(tasks.write_related(todo.value[index], rows))
+
+
+def _write_nothing(task: tasks.AlignedTask) -> dict[str, Any]:
+    return tasks.write_related(task, None)
+
+
+def added(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Counts summed by key, nested ones too."""
+    total: dict[str, Any] = {}
+    for one in counts:
+        for key, value in one.items():
+            if isinstance(value, dict):
+                total[key] = added([total.get(key, {}), value])
+            else:
+                total[key] = total.get(key, 0) + value
+    return dict(sorted(total.items()))

@@ -1,0 +1,98 @@
+"""What people see in a terminal: the funnel and the fate of one record."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from skypile.ledger import Funnel
+
+BAR = 10
+
+
+def funnel(funnel: Funnel, console: Console) -> None:
+    """Print the funnel: what was read, then a line a stage, source and reason."""
+    sampled = funnel.record.get("sample_fraction", 1.0)
+    title = "Funnel" if sampled == 1 else f"Funnel of a hash sample of {sampled:g}"
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name, justify in (
+        ("stage", "left"),
+        ("source", "left"),
+        ("what", "left"),
+        ("rows", "right"),
+        ("share", "right"),
+        ("", "left"),
+    ):
+        least = {"stage": 7, "rows": 7, "share": 6, "": BAR}.get(name, 0)
+        table.add_column(name, justify=justify, no_wrap=True, min_width=least)  # type: ignore[arg-type]
+    for source, counts in funnel.reads.items():
+        _read(table, source, counts)
+        table.add_section()
+        for line in (one for one in funnel.lines if one.source == source):
+            if not line.applies:
+                table.add_row(line.stage, source, "does not apply", f"{line.kept:,}", "", "")
+                continue
+            _row(table, line.stage, source, "documents in", line.rows_in, line.rows_in)
+            for reason, rows in sorted(line.dropped.items(), key=lambda x: (-x[1], x[0])):
+                _row(table, "", "", f"  {reason}", rows, line.rows_in, style="yellow")
+            if line.blocks_removed:
+                table.add_row("", "", f"  ({line.blocks_removed:,} stray blocks cut)", "", "", "")
+            _row(table, "", "", "kept", line.kept, line.rows_in, style="green")
+            table.add_section()
+    console.print(table)
+    if funnel.pending:
+        console.print(f"not in it, to be run or brought up to date: {', '.join(funnel.pending)}")
+
+
+def _read(table: Table, source: str, counts: Mapping[str, Any]) -> None:
+    table.add_row("read", source, "records", f"{counts['records']:,}", "", "")
+    if counts["passed_over"]:
+        table.add_row("", "", "  other types, passed over", f"{counts['passed_over']:,}", "", "")
+    if counts["sampled_out"]:
+        table.add_row("", "", "  not in the sample", f"{counts['sampled_out']:,}", "", "")
+    judged = counts["judged"]
+    _row(table, "", "", "judged", judged, judged)
+    for reason, rows in sorted(counts["rejected"].items(), key=lambda x: (-x[1], x[0])):
+        _row(table, "", "", f"  {reason}", rows, judged, style="yellow")
+    _row(table, "", "", "documents", counts["documents"], judged, style="green")
+    if counts["damages"]:
+        table.add_row("", "", f"  ({counts['damages']:,} damaged places: read_log)", "", "", "")
+
+
+def _row(
+    table: Table, stage: str, source: str, what: str, rows: int, of: int, style: str = ""
+) -> None:
+    share = rows / of if of else 0.0
+    bar = "█" * round(share * BAR) or ("▏" if rows else "")
+    table.add_row(stage, source, what, f"{rows:,}", f"{share:.1%}" if of else "", Text(bar, style))
+
+
+def fates(fates: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print what happened to each record, stage by stage."""
+    for fate in fates:
+        record = fate["record"]
+        table = Table(
+            title=str(record["url"] or record["path"]), title_justify="left", show_header=False
+        )
+        table.add_column("table", style="bold")
+        table.add_column("column")
+        table.add_column("value", overflow="fold")
+        for name, row in fate.items():
+            first = True
+            for column, value in row.items():
+                if value is None or (column in ("source",) and name != "record"):
+                    continue
+                style = {"kept": "green" if value is True else "red", "reason": "yellow"}
+                table.add_row(
+                    name if first else "", column, Text(_short(value), style.get(column, ""))
+                )
+                first = False
+            table.add_section()
+        console.print(table)
+
+
+def _short(value: Any, limit: int = 400) -> str:
+    text = str(value)
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"

@@ -1,0 +1,247 @@
+"""The only Spark plumbing: the session, part jobs, narrow frames and their way back to parts.
+
+A per-document stage is a job over part numbers: its tasks open files with pyarrow, so that text
+never enters the JVM. A corpus-wide stage is a DataFrame job on narrow rows keyed by one int64,
+(part index << 32 | row), which end in files aligned to the parts again. Text is never shuffled;
+`assert_narrow` refuses a frame that holds any.
+"""
+
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_type
+from pyspark.sql.types import IntegerType, LongType, StringType, StructField, StructType
+
+from skypile import errors
+from skypile.errors import SkypileError
+from skypile.parts import KEY_ROW_BITS, PartFiles
+from skypile.progress import progress
+from skypile.tables import Table
+
+T = TypeVar("T")
+R = TypeVar("R")
+POLL_SECONDS = 0.5
+
+
+def check_java() -> str:
+    """The Java that Spark would start, as it names itself.
+
+    Raises:
+        SkypileError: there is none, or it is older than 17.
+    """
+    home = os.environ.get("JAVA_HOME")
+    java = f"{home}/bin/java" if home else shutil.which("java")
+    advice = "install Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)"
+    if not java or not os.path.exists(java):
+        where = f"JAVA_HOME is {home}, which has no bin/java" if home else "no java on PATH"
+        raise SkypileError(f"Spark needs Java: {where}; {advice}")
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    version = re.search(r'version "(\d+)', said)
+    if not version or int(version.group(1)) < 17:
+        raise SkypileError(
+            f"Spark 4 needs Java 17 or newer, {java} says {said.strip()!r}; {advice}"
+        )
+    return said.splitlines()[0]
+
+
+def session(master: str, driver_memory: str, conf: Mapping[str, str]) -> SparkSession:
+    """The Spark session: the one that runs, or a new one. Under `spark-submit` the master and the
+    memory of the submission stand, and only `conf` is added.
+    """
+    builder = SparkSession.builder.appName("skypile")
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        check_java()
+        builder = builder.master(master).config("spark.driver.memory", driver_memory)
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        if master.startswith("local"):
+            os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+            builder = builder.config("spark.driver.host", "127.0.0.1")
+        builder = builder.config("spark.ui.enabled", "false")
+        builder = builder.config("spark.ui.showConsoleProgress", "false")
+        quiet = f"-Dlog4j2.configurationFile=file:{Path(__file__).with_name('log4j2.properties')}"
+        builder = builder.config("spark.driver.extraJavaOptions", quiet)
+    for key, value in conf.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+def run_tasks(
+    spark: SparkSession, function: Callable[[T], R], tasks: Sequence[T], label: str
+) -> list[R]:
+    """`function` of each task, each in a Spark task of its own, in order.
+
+    Raises:
+        SkypileError: as a task raised it, with its message. Any other failure of a task raises
+            Spark's own error, with the task's traceback in it.
+    """
+    if not tasks:
+        return []
+    context = spark.sparkContext
+    group = f"{label}-{uuid.uuid4().hex}"
+    with progress(label, len(tasks), "parts") as report, _watching(spark, group, report):
+        try:
+            return context.parallelize(tasks, len(tasks)).map(function).collect()
+        except Exception as e:
+            raise translated(e) from e
+
+
+class _watching:
+    """Reports the finished tasks of a job group until it is left."""
+
+    def __init__(self, spark: SparkSession, group: str, report: Callable[[int], None]) -> None:
+        self._context, self._group, self._report = spark.sparkContext, group, report
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> None:
+        self._context.setJobGroup(self._group, self._group)
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        tracker = self._context.statusTracker()
+        while not self._over.wait(POLL_SECONDS):
+            stages = [
+                tracker.getStageInfo(stage)
+                for job in tracker.getJobIdsForGroup(self._group)
+                if (info := tracker.getJobInfo(job))
+                for stage in info.stageIds
+            ]
+            self._report(sum(s.numCompletedTasks for s in stages if s))
+
+
+def translated(error: Exception) -> Exception:
+    """The skypile error that a task raised, out of what Spark made of it; else `error` itself."""
+    names = [n for n in vars(errors) if n.endswith("Error")]
+    found = re.findall(rf"skypile\.errors\.({'|'.join(names)}): (.*)", str(error))
+    if not found:
+        return error
+    name, message = found[0]
+    kind = getattr(errors, name)
+    return kind(message) if issubclass(kind, SkypileError) else error
+
+
+def narrow_frame(
+    spark: SparkSession,
+    parts: Sequence[PartFiles],
+    reads: Mapping[str, Sequence[str]],
+    tables: Mapping[str, Table],
+) -> DataFrame:
+    """The documents still in, as a frame of `key` (int64) and the columns asked for.
+
+    A key is the index of the part in `parts`, and the row in it. Columns are read by pyarrow, one
+    Spark partition a part; `text` cannot be asked for.
+    """
+    fields = [tables[t].schema.field(c) for t, columns in reads.items() for c in columns]
+    if any(f.name == "text" for f in fields):
+        raise ValueError("text does not enter a corpus-wide job")
+    schema = StructType([StructField("key", LongType(), False)])
+    for f in fields:
+        schema = schema.add(StructField(f.name, from_arrow_type(f.type), True))
+
+    def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for row in batch.to_pylist():
+                yield from _keyed(row["index"], pickle.loads(bytes.fromhex(row["part"])), reads)
+
+    rows = [(i, pickle.dumps(p).hex()) for i, p in enumerate(parts)]
+    frame = spark.createDataFrame(
+        spark.sparkContext.parallelize(rows, max(1, len(rows))),
+        StructType([StructField("index", IntegerType()), StructField("part", StringType())]),
+    )
+    return frame.mapInArrow(read, schema)
+
+
+def _keyed(
+    index: int, part: PartFiles, reads: Mapping[str, Sequence[str]]
+) -> Iterator[pa.RecordBatch]:
+    rows = np.flatnonzero(part.still_in())
+    table = part.narrow(reads)
+    wanted = [c for columns in reads.values() for c in columns]
+    table = table.select(wanted).take(rows)
+    key = pa.array((index << KEY_ROW_BITS) + rows.astype(np.int64))
+    yield from table.add_column(0, "key", key).to_batches()
+
+
+def assert_narrow(frame: DataFrame) -> None:
+    """Refuse a frame whose plan holds a column `text` anywhere.
+
+    Raises:
+        ValueError: with the line of the plan.
+    """
+    plan = frame._jdf.queryExecution().toString()
+    for line in plan.splitlines():
+        if re.search(r"\btext#\d+", line):
+            raise ValueError(f"a corpus-wide job holds text: {line.strip()[:200]}")
+
+
+def write_aligned(
+    spark: SparkSession,
+    frame: DataFrame,
+    parts: int,
+    write: Callable[[int, pa.Table], str],
+    table: Table,
+) -> list[str]:
+    """Bring rows back to their parts: `write(part index, rows sorted by key)` is called once for
+    each part that has any, on an executor; what each call returned.
+
+    frame: `key` and the columns of `table` less `doc_id`; keys unique.
+    """
+    columns = ["key", *(n for n in table.schema.names if n != "doc_id")]
+    assert_narrow(frame)
+    keyed = (
+        frame.select(*columns)
+        .withColumn("part_index", F.shiftright("key", KEY_ROW_BITS).cast("int"))
+        .repartition(max(1, min(parts, 1024)), "part_index")
+        .sortWithinPartitions("key")
+    )
+
+    def write_all(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        held: list[pa.RecordBatch] = []
+        now: int | None = None
+        for batch in batches:
+            for index, rows in _runs(batch):
+                if index != now and held:
+                    assert now is not None
+                    yield pa.RecordBatch.from_pydict({"done": [write(now, _table(held))]})
+                    held = []
+                now = index
+                held.append(rows)
+        if held:
+            assert now is not None
+            yield pa.RecordBatch.from_pydict({"done": [write(now, _table(held))]})
+
+    done = keyed.mapInArrow(write_all, StructType([StructField("done", StringType())]))
+    try:
+        return [row["done"] for row in done.collect()]
+    except Exception as e:
+        raise translated(e) from e
+
+
+def _runs(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+    indices = batch["part_index"].to_numpy()
+    start = 0
+    for row in range(1, len(indices) + 1):
+        if row == len(indices) or indices[row] != indices[start]:
+            yield int(indices[start]), batch.slice(start, row - start)
+            start = row
+
+
+def _table(batches: list[pa.RecordBatch]) -> pa.Table:
+    return pa.Table.from_batches(batches).drop_columns(["part_index"])

@@ -1,0 +1,213 @@
+"""The Stage record, and the list of all stages, checked: nothing is read before it is written.
+
+A stage is one module in `skypile.stages` with a `STAGE`. It has up to four pieces, each with a
+manifest of its own:
+
+* `read` (stages that take raw input): slices of files to `documents` and `records`;
+* `measure`: pure per document, keyed by the document and the text it read;
+* `relate`: corpus-wide, on narrow rows (hashes, scores), a DataFrame job;
+* `cut`: thresholds to verdicts.
+
+A changed threshold reruns a cut and nothing dearer. No decorator and no registry: the list is the
+directory.
+"""
+
+import dataclasses
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pyarrow as pa
+
+from skypile.errors import SkypileError
+from skypile.tables import DOCUMENTS, READ_LOG, RECORDS, Table, verdicts
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+Kernel = Callable[[pa.RecordBatch], pa.RecordBatch]
+Row = dict[str, Any]
+CutPoints = Callable[[Any, int], list[tuple[int, int]]]
+
+
+class ReadKernel(Protocol):
+    """Reads one slice: yields (row of `records`, row of `documents` or None) for each record that
+    could be a document and is in the sample.
+    """
+
+    def __call__(
+        self, stream: Any, *, source: str, format: str, path: str, start: int, first_ordinal: int
+    ) -> Iterator[tuple[Row, Row | None]]:
+        """The records of one slice."""
+
+    def log(self) -> Row:
+        """What the slice just read held: the columns of `read_log` that are not the slice's."""
+
+    def close(self) -> None:
+        """Give back what the kernel holds (a child process)."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """Raw input to documents. `formats` maps each input format to the function that finds where a
+    big file may be cut, `(stream, every_bytes) -> [(offset, ordinal of the record there)]`; None
+    where a file is one record.
+    """
+
+    make_kernel: Callable[[Any, Callable[[str], bool]], ReadKernel]
+    formats: Mapping[str, CutPoints | None]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Documents to a table of numbers. The kernel sees kept documents, with the columns asked for
+    (`text` after the edits of earlier stages), and returns `table`'s columns for the same rows.
+    """
+
+    table: Table
+    reads: Mapping[str, tuple[str, ...]]
+    make_kernel: Callable[[Any], Kernel]
+
+
+@dataclass(frozen=True)
+class Related:
+    """What a relate gives back: rows (`key` int64 and the table's columns) and/or corpus facts."""
+
+    frame: "DataFrame | None" = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Relate:
+    """Corpus-wide: a frame of `key` and narrow columns to a few rows about it, or facts."""
+
+    reads: Mapping[str, tuple[str, ...]]
+    relate: Callable[[Any, "DataFrame"], Related]
+    table: Table | None = None
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Numbers to verdicts. The kernel sees the rows that are still in and returns `doc_id`, `kept`,
+    `reason` and `removed_blocks` (sorted) for each; `facts` is what the stage's relate found.
+    """
+
+    reads: Mapping[str, tuple[str, ...]]
+    make_kernel: Callable[[Any, Mapping[str, Any]], Kernel]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One step of the paper. `reasons` is the closed list of what it drops for; `libraries` are
+    the packages whose version decides its output.
+    """
+
+    name: str
+    step: int
+    paper: str
+    config: type
+    reasons: tuple[str, ...]
+    read: Read | None = None
+    measure: Measure | None = None
+    relate: Relate | None = None
+    cut: Cut | None = None
+    libraries: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """Where the stage is written: hashed, with its kernels, into its fingerprints."""
+        return self.config.__module__
+
+    def pieces(self) -> tuple[str, ...]:
+        """The names of its pieces, in the order in which they run."""
+        return tuple(p for p in ("read", "measure", "relate", "cut") if getattr(self, p))
+
+    def writes(self, piece: str) -> tuple[Table, ...]:
+        """The tables that a piece writes."""
+        match piece:
+            case "read":
+                return (DOCUMENTS, RECORDS, READ_LOG)
+            case "cut":
+                return (verdicts(self.name),)
+            case _:
+                table = getattr(self, piece).table
+                return (table,) if table else ()
+
+    def reads(self, piece: str) -> Mapping[str, tuple[str, ...]]:
+        """Table name to columns that a piece reads (none for `read`)."""
+        return {} if piece == "read" else getattr(self, piece).reads
+
+
+def check(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """The same stages, by step.
+
+    Raises:
+        SkypileError: two stages share a name, a step or a table; one reads a table that is written
+            later or never, a column it does not have, text in a corpus-wide piece, or there a type
+            that Spark does not know; a setting does not say which piece it decides.
+    """
+    stages = tuple(sorted(stages, key=lambda s: (s.step, s.name)))
+    for attribute in ("name", "step"):
+        values = [getattr(s, attribute) for s in stages]
+        if twice := sorted({v for v in values if values.count(v) > 1}):
+            raise SkypileError(f"two stages have the {attribute} {twice[0]!r}")
+    written: dict[str, Table] = {"documents": DOCUMENTS}
+    for stage in stages:
+        _check_settings(stage)
+        for piece in stage.pieces():
+            for table, columns in stage.reads(piece).items():
+                if table not in written:
+                    raise SkypileError(
+                        f"stage {stage.name} reads table {table!r} before it is written"
+                    )
+                if odd := set(columns) - set(written[table].schema.names):
+                    raise SkypileError(
+                        f"stage {stage.name} reads columns that {table} lacks: {odd}"
+                    )
+                if piece != "measure" and table == "documents" and "text" in columns:
+                    raise SkypileError(
+                        f"stage {stage.name}: only a measure may read text, {piece} asks for it"
+                    )
+            if piece == "relate":
+                _check_types(stage, written)
+            for table_ in stage.writes(piece) if piece != "read" else ():
+                if table_.name in written:
+                    raise SkypileError(f"two stages write table {table_.name!r}")
+                written[table_.name] = table_
+    return stages
+
+
+def _check_settings(stage: Stage) -> None:
+    for f in dataclasses.fields(stage.config):
+        piece = f.metadata.get("piece", "")
+        if piece is not None and piece not in stage.pieces():
+            raise SkypileError(
+                f"setting {f.name} of stage {stage.name} says it decides piece {piece!r}; the "
+                f"stage has {', '.join(stage.pieces())} (None: it decides no row)"
+            )
+
+
+def _check_types(stage: Stage, written: Mapping[str, Table]) -> None:
+    """Spark has no unsigned integers, which would show only when the frame is made."""
+    assert stage.relate
+    fields = [written[t].schema.field(c) for t, cs in stage.relate.reads.items() for c in cs]
+    fields += list(stage.relate.table.schema) if stage.relate.table else []
+    for f in fields:
+        kind = f.type.value_type if pa.types.is_list(f.type) else f.type
+        if pa.types.is_unsigned_integer(kind):
+            raise SkypileError(
+                f"stage {stage.name}: column {f.name} is {f.type}: Spark has no unsigned integers"
+            )
+
+
+@cache
+def all_stages() -> tuple[Stage, ...]:
+    """Every stage in `skypile.stages`, by step, checked."""
+    import skypile.stages
+
+    names = sorted(m.name for m in pkgutil.iter_modules(skypile.stages.__path__))
+    modules = [importlib.import_module(f"skypile.stages.{name}") for name in names]
+    return check(tuple(m.STAGE for m in modules if hasattr(m, "STAGE")))

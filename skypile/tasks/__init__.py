@@ -1,0 +1,37 @@
+"""What one task does for one part: read, measure, cut, or bring back what a relate found.
+
+Runs on an executor and needs no Spark: a task is a value, its result a receipt.
+"""
+
+from typing import Any
+
+from skypile.errors import SkypileError
+from skypile.tasks.base import AlignedTask, PieceTask, ReadTask, code_of
+from skypile.tasks.cut import cut_part
+from skypile.tasks.measure import measure_part
+from skypile.tasks.read import read_part
+from skypile.tasks.related import write_related
+
+__all__ = ["AlignedTask", "PieceTask", "ReadTask", "code_of", "run_task", "write_related"]
+
+
+def run_task(task: PieceTask) -> dict[str, Any]:
+    """Do a task; its receipt.
+
+    Raises:
+        SkypileError: this process has other code or libraries than the driver.
+    """
+    if task.code != code_of(task.stage):
+        raise SkypileError(
+            f"stage {task.stage.name}: an executor has another version of skypile, Python or of "
+            f"{', '.join(task.stage.libraries) or 'its libraries'} than the driver; install the "
+            "same environment on both"
+        )
+    match task:
+        case ReadTask():
+            return read_part(task)
+        case AlignedTask(piece="measure"):
+            return measure_part(task)
+        case AlignedTask(piece="cut"):
+            return cut_part(task)
+    raise TypeError(f"not a task: {task!r}")

@@ -1,0 +1,132 @@
+"""What every task shares: what it is told, and how it leaves its rows.
+
+A task writes files under attempt-unique names and then, last, a receipt. Killed at any point it
+leaves at most files that no manifest lists. Two attempts at one part write the same rows.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from skypile.files import Root
+from skypile.fingerprints import code_digest, digest_of, library_versions
+from skypile.manifests import FileEntry, receipt_path
+from skypile.parts import PartFiles, TableWriter
+from skypile.plan import Slice
+from skypile.stage import Stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class PieceTask:
+    """What every task knows: which part of which piece, and where the run is.
+
+    folder: names the rows' way of being made; files and receipts lie below it. key: of the part in
+    it, so that a part is known again. code: digest of the code and libraries that the driver has.
+    """
+
+    run: Root
+    stage: Stage
+    piece: str
+    config: Any
+    source: str
+    part: int
+    folder: str
+    key: str
+    code: str
+
+    @property
+    def piece_name(self) -> str:
+        """The piece's name in manifests, `extract.read`."""
+        return f"{self.stage.name}.{self.piece}"
+
+    @property
+    def aligned_to(self) -> str:
+        """SHA-256 of the documents that the task's rows are about, "" where it makes them."""
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadTask(PieceTask):
+    """Read slices of raw input."""
+
+    root: Root
+    format: str
+    slices: tuple[Slice, ...]
+    seed: int
+    sample_fraction: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlignedTask(PieceTask):
+    """Measure or cut the documents of one part."""
+
+    files: PartFiles
+    applies: bool = True
+    reusable: tuple[FileEntry, ...] = ()  # what earlier runs of a measure wrote about this part
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def aligned_to(self) -> str:
+        """SHA-256 of the documents that the task's rows are about."""
+        return self.files.paths["documents"].sha256
+
+
+def code_of(stage: Stage) -> str:
+    """Digest of the code and libraries that decide a stage's rows, as this process has them."""
+    return digest_of([code_digest(stage.module), library_versions(stage.libraries)])
+
+
+class PartWriter:
+    """The tables of one task: `write` rows, then `finish` once for the receipt."""
+
+    def __init__(self, task: PieceTask) -> None:
+        self._task = task
+        self._attempt = uuid.uuid4().hex[:12]  # in names that no row and no digest depends on
+        self._writers: dict[str, TableWriter] = {}
+
+    def write(self, table: str, schema: pa.Schema, batch: pa.RecordBatch) -> None:
+        """Append a batch to a table of this part."""
+        if table not in self._writers:
+            t = self._task
+            path = f"{table}/{t.source}/{t.folder}/part-{t.part:05d}-{self._attempt}.parquet"
+            self._writers[table] = TableWriter(t.run, path, schema)
+        self._writers[table].write(batch)
+
+    def finish(self, counts: Mapping[str, Any], work: Mapping[str, int]) -> dict[str, Any]:
+        """Close the files and leave the receipt that makes them count."""
+        t = self._task
+        files = [
+            w.close(name, t.source, t.part, t.aligned_to)
+            for name, w in sorted(self._writers.items())
+        ]
+        receipt = {
+            "key": t.key,
+            "files": [asdict(f) for f in files],
+            "counts": dict(counts),
+            "work": dict(work),
+        }
+        path = receipt_path(t.piece_name, t.source, t.folder, t.key, self._attempt)
+        t.run.write_atomic(path, json.dumps(receipt, sort_keys=True).encode())
+        return receipt
+
+
+def one_batch(table: pa.Table) -> pa.RecordBatch:
+    """A table as one batch, an empty one too."""
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+
+
+def null_rows(schema: pa.Schema, rows: int) -> pa.Table:
+    """Rows of nulls."""
+    return pa.table([pa.nulls(rows, f.type) for f in schema], names=schema.names)
+
+
+def write_table(out: PartWriter, name: str, schema: pa.Schema, table: pa.Table) -> None:
+    """Write a whole table of one part, an empty one too."""
+    table = pa.table([c.combine_chunks() for c in table.columns], schema=schema)
+    for batch in table.to_batches() or [pa.RecordBatch.from_pylist([], schema=schema)]:
+        out.write(name, schema, batch)

@@ -1,0 +1,169 @@
+"""What a user types and sees: the commands, their errors, their exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import REPO
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def skypile(*arguments: str, cwd: Path = REPO) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "skypile.cli", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, spark: "SparkSession") -> Path:
+    """The embedded sample, run through the pipeline by the demo's configuration."""
+    from skypile.config import load
+    from skypile.driver import run_config
+    from skypile.sample.crawl import write_sample
+    from skypile.stage import all_stages
+
+    base = tmp_path_factory.mktemp("demo")
+    (base / "conf").mkdir()
+    text = (REPO / "conf/demo.toml").read_text(encoding="utf8")
+    (base / "conf/demo.toml").write_text(text, encoding="utf8")
+    write_sample(base / "runs/demo/input")
+    config = load(base / "conf/demo.toml", all_stages())
+    run_config(config, lambda: spark, say=lambda _: None)
+    return base
+
+
+@pytest.mark.spark
+def test_the_sample_has_the_fate_that_its_truth_says(finished: Path) -> None:
+    from skypile.reader import RunReader
+
+    run = RunReader(str(finished / "runs/demo/out"))
+    records = {r["record_id"]: r for r in run.table("records").to_pylist() if r["url"]}
+    verdicts = {v["doc_id"]: v for v in run.table("verdicts_extract").to_pylist()}
+    truth = [
+        json.loads(line)
+        for line in (finished / "runs/demo/input/truth.jsonl")
+        .read_text(encoding="utf8")
+        .splitlines()
+    ]
+    assert run.table("records").num_rows == len(truth) == 60
+    fates = {}
+    for record in run.table("records").to_pylist():
+        verdict = verdicts.get(record["doc_id"])
+        fate = record["reason"] or (verdict and verdict["reason"]) or "kept"
+        fates.setdefault(f"{record['record_id']} {record['url']}", []).append(fate)
+    expected = {}
+    for line in truth:
+        expected.setdefault(f"urn:uuid:{line['record_id']} {line['url']}", []).append(
+            line["expect"]
+        )
+    assert {k: sorted(v) for k, v in fates.items()} == {k: sorted(v) for k, v in expected.items()}
+    assert len(records) == 59
+
+
+@pytest.mark.spark
+def test_the_sample_is_extracted_to_its_gold_text(finished: Path) -> None:
+    from skypile.reader import RunReader
+
+    run = RunReader(str(finished / "runs/demo/out"))
+    texts = {r["url"]: r["text"] for t in run.texts("extract") for r in t.to_pylist()}
+    for line in (finished / "runs/demo/input/truth.jsonl").read_text(encoding="utf8").splitlines():
+        truth = json.loads(line)
+        if truth["expect"] == "kept" and truth["gold_text"]:
+            found = texts[truth["url"]].split("\n")
+            missing = [p for p in truth["gold_text"].split("\n") if p not in found]
+            assert not missing, (truth["url"], truth["charset"], missing[:1])
+
+
+@pytest.mark.spark
+def test_funnel_why_digest_and_gc_on_a_finished_run(finished: Path) -> None:
+    out = str(finished / "runs/demo/out")
+    shown = skypile("funnel", out, "--recount")
+    assert shown.returncode == 0, shown.stderr
+    for word in ("extract", "truncated_record", "after_cutoff", "duplicate_record", "kept"):
+        assert word in shown.stdout
+    counts = json.loads(skypile("funnel", out, "--json").stdout)
+    assert counts["reads"]["web"]["judged"] == 60
+    one = skypile("why", out, "https://blog1.en.example/paper.pdf")
+    assert "not_html" in one.stdout
+    (fate,) = json.loads(skypile("why", out, "https://blog1.en.example/paper.pdf", "--json").stdout)
+    assert fate["record"]["reason"] == "not_html"
+    unknown = skypile("why", out, "https://nobody.example/")
+    assert unknown.returncode == 2
+    assert "error: no record of" in unknown.stderr
+    before = skypile("digest", out).stdout
+    assert len(before.splitlines()) == 4
+    assert "deleted" in skypile("gc", out).stdout
+    assert skypile("digest", out).stdout == before
+
+
+def test_errors_are_for_people(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('[run]\nout = "o"\n[extrakt]\n')
+    wrong = skypile("run", "--config", str(tmp_path / "c.toml"))
+    assert wrong.returncode == 2
+    assert "unknown section 'extrakt'; did you mean 'extract'?" in " ".join(wrong.stderr.split())
+    assert "Traceback" not in wrong.stderr
+    nothing = skypile("funnel", str(tmp_path))
+    assert nothing.returncode == 2
+    assert "is not a run" in nothing.stderr
+
+
+def test_check_says_what_a_run_would_cost_and_runs_nothing(tmp_path: Path) -> None:
+    from skypile.sample.crawl import write_sample
+
+    write_sample(tmp_path / "in")
+    (tmp_path / "c.toml").write_text(
+        '[run]\nout = "o"\n[[sources]]\nname = "web"\nformat = "warc"\nroot = "in"\n'
+        'paths = ["*.warc*"]\ncategory = "webpages"\nlicence = "x"\n'
+    )
+    done = skypile("check", "--config", str(tmp_path / "c.toml"), "--master", "local[1]")
+    assert done.returncode == 0, done.stderr
+    assert "core-hours" in done.stdout
+    assert not list((tmp_path / "o").rglob("*")) if (tmp_path / "o").exists() else True
+    (tmp_path / "c.toml").write_text(
+        (tmp_path / "c.toml").read_text().replace('"*.warc*"', '"*.arc"')
+    )
+    missing = skypile("check", "--config", str(tmp_path / "c.toml"))
+    assert missing.returncode == 2
+    assert "no file matches" in missing.stderr
+
+
+def test_help_lists_the_commands() -> None:
+    shown = skypile("--help").stdout
+    for command in ("run", "check", "funnel", "why", "gc", "sample", "digest"):
+        assert command in shown
+
+
+@pytest.mark.spark
+def test_the_job_runs_under_spark_submit(finished: Path) -> None:
+    import os
+
+    import pyspark
+
+    submit = Path(pyspark.__path__[0]) / "bin/spark-submit"
+    done = subprocess.run(
+        [
+            str(submit),
+            "--master",
+            "local[2]",
+            str(REPO / "jobs/10_extract.py"),
+            "--config",
+            str(finished / "conf/demo.toml"),
+        ],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(REPO), "PYSPARK_PYTHON": sys.executable},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "extract.read web: up to date" in done.stderr

@@ -1,0 +1,89 @@
+"""The same code path on an object store: a run whose input and output are S3 URIs.
+
+The store is moto's, on this machine: it shows the protocol, not the durability, of the real one.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyarrow import fs
+
+from skypile.gc import collect
+from tests import toy
+from tests.test_run import LINES, NO_RELATE, TABLES, no_spark, rows, run
+
+__all__ = ["no_spark"]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The query string of an S3 server on this machine."""
+    pytest.importorskip("moto.server")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    keys = {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "y",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    for key, value in keys.items():
+        monkeypatch.setenv(key, value)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **keys},
+    )
+    for _ in range(200):
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    yield f"?endpoint_override=127.0.0.1:{port}&scheme=http&allow_bucket_creation=true"
+    server.terminate()
+    server.wait()
+
+
+def test_a_run_on_s3_has_the_rows_of_a_run_on_disk(
+    tmp_path: Path, store: str, no_spark: Callable[[], Any]
+) -> None:
+    toy.write_lines(tmp_path, "d/a.txt", LINES)
+    toy.write_lines(tmp_path, "文.txt", ["中文|二", "!no"])
+    trim = {"divisor": 3, "max_blocks": 1}
+    local = run(toy.make_config(tmp_path, run=NO_RELATE, trim=trim), no_spark)
+
+    s3, _ = fs.FileSystem.from_uri(f"s3://corpus{store}&allow_delayed_open=true")
+    s3.create_dir("corpus")
+    for path in ("d/a.txt", "文.txt"):
+        with s3.open_output_stream(f"corpus/input/{path}") as out:
+            out.write((tmp_path / "input" / path).read_bytes())
+    source = {
+        "name": "web",
+        "format": "lines",
+        "root": f"s3://corpus/input{store}",
+        "paths": ["**"],
+        "category": "webpages",
+        "licence": "x",
+    }
+    config = toy.make_config(
+        tmp_path, out=f"s3://corpus/run{store}", sources=[source], run=NO_RELATE, trim=trim
+    )
+    remote = run(config, no_spark)
+    assert rows(remote, *TABLES) == rows(local, *TABLES)
+    said: list[str] = []
+    from skypile.driver import run_config
+
+    run_config(config, no_spark, say=said.append)
+    assert said == ["lines.read web: up to date", "trim.cut web: up to date"]
+    assert collect(config.run.out)
+    assert rows(remote, *TABLES) == rows(local, *TABLES)
