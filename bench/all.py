@@ -1,0 +1,77 @@
+"""`make bench`: run every bench and rewrite docs/bench.md from the lines they print.
+
+A bench is a module of this package that prints JSON lines: `bench`, `case`, `metric`, `value`,
+`unit`, and where there is one `target` with `ok`, `peer` with `peer_value`, and `engine`.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+BENCHES = ("encoding", "extract", "warc")
+DOC = Path(__file__).resolve().parent.parent / "docs/bench.md"
+COLUMNS = ("case", "engine", "metric", "value", "unit", "target", "ok", "peer", "peer_value")
+
+
+def lines_of(name: str, data: str) -> list[dict[str, Any]]:
+    """The lines that a bench prints; they are passed on to standard output.
+
+    Raises:
+        subprocess.CalledProcessError: the bench failed.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", f"bench.{name}", "--data", data],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    print(done.stdout, end="", flush=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def table(lines: list[dict[str, Any]]) -> str:
+    """A Markdown table of lines, with the columns that any of them has."""
+    columns = [c for c in COLUMNS if any(line.get(c) is not None for line in lines)]
+    rows = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    rows += ["| " + " | ".join(_cell(line.get(c)) for c in columns) + " |" for line in lines]
+    return "\n".join(rows)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
+def machine() -> str:
+    """The processor and the versions, in a line."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [x for x in info.read_text().splitlines() if x.startswith("model name")]
+        model = names[0].partition(":")[2].strip() if names else model
+    return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}"
+
+
+def main() -> None:
+    """Run them all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default=str(DOC.parent.parent.parent / "shared/data"))
+    given = parser.parse_args()
+    sections = [f"## {name}\n\n{table(lines_of(name, given.data))}\n" for name in BENCHES]
+    head = (
+        "# Measured\n\nWritten by `make bench`; times are of one core and noisy, ratios within a "
+        f"line are of the same run. {machine()}.\n\n"
+    )
+    DOC.write_text(head + "\n".join(sections), encoding="utf8")
+
+
+if __name__ == "__main__":
+    main()
