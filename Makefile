@@ -45,7 +45,7 @@ demo: install java  ## the embedded sample through the pipeline: funnel, and whe
 	@echo "count again:   $(SKYPILE) funnel runs/demo/out --recount"
 	@echo "the truth:     runs/demo/input/truth.jsonl"
 
-crawl-demo: install java  ## 1,014 real pages as WARC (from $(SHARED)) through the pipeline
+crawl-demo: install java  ## 1,014 real pages as WARC (from ../shared) through the pipeline
 	@test -f $(SHARED)/tools/make_crawl.py || { echo "no $(SHARED)/tools/make_crawl.py: set SHARED"; exit 1; }
 	$(PY) $(SHARED)/tools/make_crawl.py runs/crawl/input
 	$(SKYPILE) run --config conf/crawl.toml
@@ -74,12 +74,16 @@ test-slow: install java  ## clusters, faults, matrices (up to an hour)
 soak: install java  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
-.PHONY: bench bench-extract bench-encoding
+.PHONY: bench bench-extract bench-encoding same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
 bench-encoding: install  ## charsets: share of files decoded to the gold text
 	@$(PY) -m bench.encoding --data $(SHARED)/data
+
+same-rows: install java  ## the real crawl on 1, 2 and 4 cores, shuffled: the same rows, by hash
+	@test -d runs/crawl/input || $(PY) $(SHARED)/tools/make_crawl.py runs/crawl/input
+	@$(PY) -m bench.same_rows --config conf/crawl.toml
 
 bench: install  ## every bench; rewrites docs/bench.md
 	@$(PY) -m bench.all --data $(SHARED)/data

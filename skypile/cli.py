@@ -68,8 +68,9 @@ def run(
 def check(config: ConfigFile, master: Master = None) -> None:
     """Look at a configuration before anything runs: inputs, engine, parts, estimated cost."""
     from skypile.check import check_config
+    from skypile.show import console
 
-    check_config(load(config), master, Console())
+    check_config(load(config), master, console())
 
 
 @app.command()
@@ -90,7 +91,7 @@ def funnel(
     if json_:
         print(json.dumps(ledger.as_json(lines), indent=1, ensure_ascii=False))
     else:
-        show.funnel(lines, Console())
+        show.funnel(lines, show.console())
     book.check_budgets(lines)
 
 
@@ -109,7 +110,7 @@ def why(
     if json_:
         print(json.dumps(fates, indent=1, ensure_ascii=False, default=str))
     else:
-        show.fates(fates, Console())
+        show.fates(fates, show.console())
 
 
 @app.command()

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from skypile import show
 from skypile.config import Config
 from skypile.errors import ConfigError
 from skypile.files import Root
@@ -14,7 +13,6 @@ from skypile.ledger import Funnel, Ledger
 from skypile.lock import held
 from skypile.run import Run
 from skypile.settings import did_you_mean
-from skypile.show import funnel as show_funnel
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -27,7 +25,6 @@ def run_config(
     *,
     force: bool = False,
     say: Callable[[str], None],
-    console: Console | None = None,
 ) -> Funnel:
     """Bring a run up to date, check its sums, and print its funnel, which is returned.
 
@@ -42,7 +39,7 @@ def run_config(
         Run(config, start_spark, say).execute(only, force=force)
     book = Ledger(config.run.out)
     lines = book.funnel(upto=max(only, key=known.index) if only else None)
-    show_funnel(lines, console or Console())
+    show.funnel(lines, show.console())
     book.check_budgets(lines)
     return lines
 

@@ -9,7 +9,13 @@ from rich.text import Text
 
 from skypile.ledger import Funnel
 
-BAR = 10
+BAR = 8
+
+
+def console() -> Console:
+    """Standard output; wide enough for the tables where it is no terminal."""
+    made = Console()
+    return made if made.is_terminal else Console(width=100)
 
 
 def funnel(funnel: Funnel, console: Console) -> None:
@@ -58,7 +64,7 @@ def _read(table: Table, source: str, counts: Mapping[str, Any]) -> None:
         _row(table, "", "", f"  {reason}", rows, judged, style="yellow")
     _row(table, "", "", "documents", counts["documents"], judged, style="green")
     if counts["damages"]:
-        table.add_row("", "", f"  ({counts['damages']:,} damaged places: read_log)", "", "", "")
+        table.add_row("", "", f"  (damaged places: {counts['damages']:,})", "", "", "")
 
 
 def _row(

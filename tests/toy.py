@@ -252,6 +252,7 @@ def make_config(
     part_bytes: int = 1024,
     sources: Any = None,
     run: Any = None,
+    stages: Any = TOYS,
     **sections: Any,
 ) -> RunConfig:
     """A configuration of the toy stages over `base/input`."""
@@ -270,7 +271,7 @@ def make_config(
         "sources": sources or default,
         **sections,
     }
-    return from_table(table, TOYS, base=base, where="test")
+    return from_table(table, stages, base=base, where="test")
 
 
 def write_lines(base: Path, name: str, lines: list[str]) -> None:
