@@ -28,7 +28,8 @@ _MAX_HEAD, _LOOK = 1 << 20, 512  # bytes; the latter more than _START matches
 _GZIP, _END = b"\x1f\x8b\x08", b"\r\n\r\n"
 _NEWLINES = re.compile(rb"[\r\n]+")
 _BEHIND = re.compile(rb"(?i)\r\n\r\n|[\r\n]*(?:WARC/|\Z)")
-_START = re.compile(rb"(?i)WARC/\d{1,2}\.\d{1,3}[ \t]{0,4}\r{0,2}\n[a-z][\w-]{0,64}[ \t]{0,4}:")
+_START = re.compile(rb"WARC/\d{1,2}\.\d{1,3}[ \t]{0,4}\r{0,2}\n[a-z][\w-]{0,64}[ \t]{0,4}:", re.I)
+_HEAD = re.compile(rb"(%b)|%b" % (_START.pattern, http.BLANK.pattern), re.I)
 _SURROGATE = re.compile("[\udc80-\udcff]")
 
 
@@ -108,18 +109,17 @@ class WarcReader:
 
     def _head(self) -> int:
         """Length of the record head in front; 0 where there is none, and what is there is lost."""
-        text, data, other = self._text, self._text.data, None
+        text, data, end = self._text, self._text.data, None
         why, what = "malformed_record", "bytes that are no record"
         text.fill(5)
         if b"WARC/".startswith(bytes(data[:5]).upper()):
-            while not (blank := http.BLANK.search(data, 0, _MAX_HEAD)):
+            while not (end := _HEAD.search(data, 5, _MAX_HEAD)):
                 if len(data) > _MAX_HEAD or not text.fill(len(data) + 1, join=True):
                     break
-            other = _START.search(data, 5, blank.start() if blank else len(data))
-            if blank and not other:
-                return blank.end()
+            if end and not end[1]:
+                return end.end()
             why, what = "truncated_record", "bytes of a record's head"
-        size = text.resync(other.start() if other else 1)
+        size = text.resync(end.start() if end else 1)
         if not self.counts and not text.fill(1):
             why = "not_a_warc"
         self._damage(why, f"{size:,} {what}")

@@ -292,10 +292,7 @@ def test_euc_tw(header: str | None) -> None:
         "c7e3e1abc5b4e2eca1a4ebd0f5b5f8ad8ea2a5ec8ea2d5cc8ea2e9b48ea2beb0"
         ""
     )
-    found = decode(body, header)
-    assert found is not None
-    assert found.charset == "euc_tw"
-    assert found.text == text
+    check(decode(body, header), text, "euc_tw", "header" if header == "euc-tw" else "detected")
 
 
 def test_ascii_is_read_as_declared_or_as_utf_8() -> None:
@@ -313,6 +310,36 @@ def test_short_valid_utf_8_against_a_declaration() -> None:
     assert "<p>一些一些".encode("gbk").decode()  # valid UTF-8 too: Cyrillic nonsense
 
 
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("<p>首页 | 新闻中心 | 关于我们", "gb18030"),
+        ("<p>首頁 | 最新消息 | 關於我們", "big5hkscs"),
+        ("<p>今日のニュースはこちら", "euc_jp"),
+        ("<p>今日のニュースはこちら", "cp932"),
+        ("<p>회사 소개와 공지 사항", "cp949"),
+        ("<p>Новости и погода", "koi8-r"),
+        ("<p>Новости и погода", "cp1251"),
+        ("<p>déjà vu, à la carte", "cp1252"),
+        ("<p>“Yes”, she said – for £5…", "cp1252"),
+        ("<p>à", "cp1252"),
+    ],
+)
+def test_a_line_without_a_declaration(text: str, codec: str) -> None:
+    check(decode(text.encode(codec)), text, codec, "detected")
+
+
+def test_four_byte_characters_of_gb18030() -> None:
+    """Their second and fourth bytes are digits. Tibetan has no model here."""
+    whole = html("བོད་ཡིག་ནི་བོད་པའི་སྐད་ཡིག་ཡིན། " * 5, "gb18030")
+    check(decode(whole.encode("gb18030")), whole, "gb18030", "meta")
+
+
+def test_valid_utf_8_is_not_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("skypile.kernels.charset._sample")
+    check(decode(html(SIMPLIFIED).encode(), "gbk"), html(SIMPLIFIED), "utf-8", "detected")
+
+
 def test_nothing_is_the_empty_text() -> None:
     check(decode(b""), "", "utf-8", "default")
     check(decode(b"", "gbk"), "", "gb18030", "header")
@@ -324,6 +351,14 @@ def test_a_few_nuls_and_controls_are_kept() -> None:
         found = decode(text.encode(codec))
         assert found is not None
         assert found.text == text
+
+
+def test_many_nuls_or_controls_are_binary() -> None:
+    assert decode(b"abcd\0" * 500) is None
+    assert decode(b"abc def ghi jklmnop\x01" * 500) is None
+    text = f"{SIMPLIFIED[:60]}\x01" * 50
+    assert decode(text.encode()) is not None  # pages in UTF-8 have up to 1.4 %
+    assert decode(text.encode("gbk"), "gbk") is None  # UTF-8 is hard to be by accident, GBK is not
 
 
 def test_newlines_are_untouched() -> None:

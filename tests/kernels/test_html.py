@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import resource
 import time
 from collections.abc import Callable
 from typing import Any
@@ -45,7 +46,7 @@ def test_paragraphs_without_navigation_comments_and_footer() -> None:
         article(
             "<nav><a href=/>Home</a><a href=/x>Contact</a></nav>"
             f"<article><h1>The bridge</h1><p>{PROSE}</p><p>{PROSE}Again,\n in\u3000spring.</p>"
-            "<div id=comments class=comments><p>First! I take the ferry as well.</p></div></article>"
+            "<div id=comments class=comments><p>First! I take the ferry too.</p></div></article>"
             "<footer>Copyright 2024, call 555-0100</footer>",
             '<title>A bridge</title><meta property="article:published_time" content="2021-03-04">',
         )
@@ -111,7 +112,8 @@ def test_the_address_dates_a_page() -> None:
 
 
 def test_a_title_that_scripts_spell_is_printable() -> None:
-    data = json.dumps({"@type": "Article", "headline": "A\ud800 \u0000bridge\ufeff\n &amp; more"})
+    title = "A\ud800 \u0000bridge\ufeff\n &amp; more"
+    data = json.dumps({"@context": "https://schema.org", "@type": "Article", "headline": title})
     page = article(f"<p>{PROSE}</p>", f'<script type="application/ld+json">{data}</script>')
     assert found(page).title == "A bridge & more"
     long = article(f"<h1>{'a bridge ' * 1000}</h1><p>{PROSE}</p>")
@@ -221,29 +223,33 @@ HOSTILE: dict[str, tuple[Callable[[], str], tuple[str, str | None] | None]] = {
         ("trafilatura", None),
     ),
     "tags that never end": (lambda: "<html><body>" + "<a" * 1_000_000, None),
-    "a million line breaks": (lambda: article(f"<p>{PROSE}" + "<br>" * 1_000_000), ...),
+    "200,000 line breaks": (
+        lambda: article(f"<p>{PROSE}" + "<br>" * 200_000),
+        ("resiliparse", "nodes"),
+    ),
     "nested JSON": (
         lambda: article(
-            f"<p>{PROSE}</p>", '<script type="application/ld+json">' + '{"@graph":[' * 50_000
+            f"<p>{PROSE}</p>",
+            '<script type="application/ld+json">' + '{"@graph":[' * 50_000 + "</script>",
         ),
         ("trafilatura", None),
     ),
-    "25,000 elements": (
-        lambda: article(f"<p>{PROSE}</p>" * 24_000),
+    "12,000 paragraphs": (
+        lambda: article(f"<p>{PROSE}</p>" * 12_000),
         ("trafilatura", None),
     ),
-}  # type: ignore[dict-item]
+}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_pages_end_in_seconds_and_always_the_same(name: str) -> None:
     make, wanted = HOSTILE[name]
     page = make()
-    begun = time.process_time()
+    begun, peak_kib = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     first = of(page)
     assert time.process_time() - begun < 20
-    if wanted is not ...:
-        assert (first and (first.engine, first.limit)) == wanted
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak_kib < 1 << 20
+    assert (first and (first.engine, first.limit)) == wanted
     assert of(page) == first
     if first is not None and first.limit == "depth" and "div" in name:
         assert first.blocks[-1] == PROSE.strip()  # what follows the abyss is not lost

@@ -95,6 +95,11 @@ def test_chunks_with_extensions_blanks_and_trailers() -> None:
     assert decode(body, transfer_encoding="Chunked") == http.Body(b"<html>0123456789")
 
 
+def test_chunks_without_a_newline_behind_them() -> None:
+    body = b"6\r\n<html>3\r\nabc0\r\n\r\n"
+    assert decode(body, transfer_encoding="chunked") == http.Body(b"<html>abc")
+
+
 def test_chunking_that_the_crawler_removed_already() -> None:
     for body in (PAGE, b"2023\n" + b"x" * 9000, b"\r\n" + PAGE):
         assert decode(body, transfer_encoding="chunked") == http.Body(body)
@@ -104,7 +109,7 @@ def test_chunking_that_the_crawler_removed_already() -> None:
 
 def test_chunks_without_the_last_one_are_cut() -> None:
     whole = chunked(PAGE)
-    for at in (len(whole) - 5, 2000, 800, 3 + 2 + 700):
+    for at in (len(whole) - 5, 2000, 800, 712, 3 + 2 + 700):  # 712: a length, and no data
         got = decode(whole[:at], transfer_encoding="chunked")
         assert got.cut
         assert PAGE.startswith(got.data)
@@ -119,6 +124,12 @@ def test_a_body_shorter_than_its_content_length_is_cut() -> None:
     assert not decode(PAGE, content_length="many").cut
     # Crawlers keep the length of what came over the wire.
     assert not decode(PAGE, content_length=str(len(PAGE) + 1), content_encoding="gzip").cut
+
+
+def test_raw_deflate_that_begins_as_zlib_does() -> None:
+    data = PAGE[:0x9C]
+    stored = b"\x78\x9c\x00" + (0xFFFF ^ 0x9C).to_bytes(2, "little") + data
+    assert decode(stored + b"\x03\x00", content_encoding="deflate") == http.Body(data)
 
 
 @pytest.mark.parametrize("name", ["gzip", "deflate", "raw deflate"])

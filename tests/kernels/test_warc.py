@@ -282,15 +282,32 @@ def test_garbage_between_records_is_passed_over_and_reported(pack: Pack, junk: b
         assert [d.offset for d in damages] == [len(pack(THREE[:at]))]
 
 
-def test_garbage_longer_than_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warc, "_HOLD", 10_000)
-    monkeypatch.setattr(warc, "_READ", 1000)
-    junk = random.Random(3).randbytes(50_000)
-    for pack in (plain, members):
-        got, damages = read(pack(THREE[:1]) + junk + pack(THREE[1:]))
-        assert [r.problem for r in got] == [None] * 3
-        assert [d.offset for d in damages] == [len(pack(THREE[:1]))]
-        assert "50,000 bytes" in damages[0].detail
+@both
+@pytest.mark.parametrize("most", [1, 7, 1000])
+def test_garbage_in_small_pieces(pack: Pack, most: int) -> None:
+    reader = WarcReader(Pipe(pack(THREE[:1]) + b"junk" * 400 + pack(THREE[1:]), most))  # type: ignore[arg-type]
+    assert [r.problem for r in reader] == [None] * 3
+    assert [d.offset for d in reader.damages] == [len(pack(THREE[:1]))]
+    assert "1,600 bytes" in reader.damages[0].detail
+
+
+def test_what_looks_like_a_member_in_garbage_is_none() -> None:
+    data = members(THREE[:1]) + b"x\x1f\x8b\x08\x00 no member" + members(THREE[1:])
+    got, damages = read(data)
+    assert [r.problem for r in got] == [None] * 3
+    assert [d.offset for d in damages] == [len(members(THREE[:1]))]
+
+
+@both
+def test_garbage_longer_than_what_is_held(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warc, "_HOLD", 1 << 20)
+    junk = random.Random(3).randbytes(20_000_000)
+    reader = WarcReader(io.BytesIO(pack(THREE[:1]) + junk + pack(THREE[1:])))
+    got: list[Record] = []
+    assert peak(lambda: got.extend(reader)) < 12 << 20
+    assert [r.problem for r in got] == [None] * 3
+    assert [d.offset for d in reader.damages] == [len(pack(THREE[:1]))]
+    assert "20,000,000 bytes" in reader.damages[0].detail
 
 
 @both
@@ -331,6 +348,8 @@ def test_records_not_followed_by_newlines_are_whole(pack: Pack) -> None:
         {"Content_Length": "-1"},
         {"Content_Length": "many"},
         {"Content_Length": "٣"},
+        {"Content_Length": "²"},
+        {"Content_Length": "9" * 5000},
         {"WARC_Target_URI": b"http://example.org/\xd6\xd0".decode("utf8", "surrogateescape")},
     ],
 )
@@ -386,6 +405,24 @@ def test_a_head_without_end() -> None:
     got, damages = read(THREE[0] + long + THREE[1])
     assert [r.payload for r in got] == [b"0" + PAGE, b"1" + PAGE]
     assert [d.offset for d in damages] == [len(THREE[0])]
+    reader = WarcReader(Sparse(b"WARC/1.0\r\nA: ", 50 << 20, THREE[1]))  # type: ignore[arg-type]
+    some: list[Record] = []
+    assert peak(lambda: some.extend(reader)) < 8 << 20
+    assert [r.payload for r in some] == [b"1" + PAGE]
+
+
+def test_odd_types_are_printable() -> None:
+    kinds = ["", "応答".encode("gbk").decode("utf8", "surrogateescape"), "Monkeys", "x" * 99]
+    got, _ = read(plain([record(i, b"", kind) for i, kind in enumerate(kinds)]))
+    assert [r.type for r in got] == ["", "????", "monkeys", "x" * 40]
+
+
+def test_a_flood_of_starts_takes_no_more_than_its_length() -> None:
+    begun = time.monotonic()
+    got, damages = read(THREE[0] + b"WARC/1.0\r\na:" * 100_000 + THREE[1])
+    assert time.monotonic() - begun < 20
+    assert [r.problem for r in got] == [None, None]
+    assert len(damages) == 100_000
 
 
 # Size
@@ -575,6 +612,7 @@ def test_what_is_no_warc() -> None:
 @both
 def test_boundaries_are_the_first_records_behind_each_multiple(pack: Pack) -> None:
     records = [record(i, response(PAGE[: 50 + 97 * i % 800])) for i in range(40)]
+    records[5] = record(5, response(random.Random(5).randbytes(7000)))
     at = offsets(records, pack)
     for every in (1, 333, 1000, 10_000, 10**9):
         points = record_boundaries(Pipe(pack(records)), every)
@@ -587,6 +625,14 @@ def test_a_first_record_behind_garbage_stays_with_it() -> None:
     data = b"junk " * 100 + plain(THREE)
     assert record_boundaries(Pipe(data), 1)[0][1] == 1
     assert read_ranges(data, 1) == read(data)
+
+
+def test_a_record_that_does_not_begin_its_member_is_no_place_to_cut() -> None:
+    odd = gzip.compress(b"junk" + THREE[1], mtime=0)
+    data = members(THREE[:1]) + odd + members(THREE[2:])
+    assert [o for o, _ in record_boundaries(Pipe(data), 1)] == [len(members(THREE[:1]) + odd)]
+    assert read_ranges(data, 1) == read(data)
+    assert len(read(data)[0]) == 3
 
 
 bodies = st.one_of(
