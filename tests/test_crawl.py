@@ -1,0 +1,46 @@
+"""The crawl of 1,014 real pages, whole: what `make crawl-demo` runs."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from skypile.config import load
+from skypile.driver import run_config
+from skypile.ledger import Ledger
+from skypile.stage import all_stages
+from tests.conftest import REPO
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.mark.spark
+def test_every_record_of_the_real_crawl_is_accounted_for(
+    tmp_path: Path, shared_data: Path, start: "Callable[[], SparkSession]"
+) -> None:
+    made = shared_data.parent / "tools/make_crawl.py"
+    folder = tmp_path / "runs/crawl/input"
+    subprocess.run([sys.executable, str(made), str(folder)], check=True, stdout=subprocess.DEVNULL)
+    (tmp_path / "conf").mkdir()
+    text = (REPO / "conf/crawl.toml").read_text(encoding="utf8")
+    (tmp_path / "conf/crawl.toml").write_text(text, encoding="utf8")
+    config = load(tmp_path / "conf/crawl.toml", all_stages())
+    run_config(config, start, say=lambda _: None)
+
+    ledger = Ledger(config.run.out)
+    funnel = ledger.funnel()
+    ledger.recount(funnel)
+    reads, (line,) = funnel.reads["web"], funnel.lines
+    assert reads["records"] == reads["judged"] == 1_014
+    assert reads["damages"] == 0
+    assert reads["documents"] + sum(reads["rejected"].values()) == 1_014
+    assert line.rows_in == line.kept + sum(line.dropped.values()) == reads["documents"]
+    assert line.kept > 950  # pages that people chose for extraction tests have text
+    engines = ledger.table("documents", ["engine", "engine_limit"]).to_pylist()
+    backstop = {"cpu", "memory", "crash"}
+    assert not [e for e in engines if e["engine_limit"] in backstop]  # it never fires on real pages
+    assert sum(e["engine"] == "trafilatura" for e in engines) > 950
