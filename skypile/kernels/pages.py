@@ -3,6 +3,7 @@ what is written of a page that was extracted. Pure functions of the record.
 """
 
 import datetime
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from skypile.kernels.scripts import wide_chars
 from skypile.kernels.warc import Record
 
 Row = dict[str, Any]
+_RAW_BYTE = re.compile("[\udc80-\udcff]")  # as `surrogateescape` decodes it
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 
 
@@ -21,7 +23,7 @@ def record_row(record: Record, doc_id: str, source: str, path: str) -> Row:
     return {
         "doc_id": doc_id,
         "source": source,
-        "url": printable(record.url),
+        "url": printable_url(record.url),
         "record_id": printable(record.record_id),
         "crawled_at": parse_timestamp(record.date),
         "path": path,
@@ -112,6 +114,13 @@ def parse_timestamp(text: str | None) -> datetime.datetime | None:
         return None
     stamp = stamp.replace(tzinfo=stamp.tzinfo or datetime.UTC)
     return stamp.astimezone(datetime.UTC).replace(microsecond=0)
+
+
+def printable_url(url: str | None) -> str | None:
+    """A URL that can be written: raw bytes that are no UTF-8 (GBK paths, say) percent-encoded."""
+    if url is None:
+        return None
+    return printable(_RAW_BYTE.sub(lambda m: f"%{ord(m[0]) - 0xDC00:02X}", url))
 
 
 def printable(text: str | None) -> str | None:

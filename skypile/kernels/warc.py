@@ -30,7 +30,6 @@ _NEWLINES = re.compile(rb"[\r\n]+")
 _BEHIND = re.compile(rb"(?i)\r\n\r\n|[\r\n]*(?:WARC/|\Z)")
 _START = re.compile(rb"WARC/\d{1,2}\.\d{1,3}[ \t]{0,4}\r{0,2}\n[a-z][\w-]{0,64}[ \t]{0,4}:", re.I)
 _HEAD = re.compile(rb"(%b)|%b" % (_START.pattern, http.BLANK.pattern), re.I)
-_SURROGATE = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True)
@@ -211,8 +210,6 @@ def _parse(head: bytes) -> tuple[dict[str, str], int, http.Problem]:
         size, flaw = "0", f"Content-Length is {size[:20]!r}"
     elif not fields.get("warc-type"):
         flaw = "no WARC-Type"
-    elif not text.isascii() and _SURROGATE.search(text):
-        flaw = "a header is not UTF-8"
     return fields, int(size), ("malformed_record", flaw) if flaw else None
 
 

@@ -30,6 +30,7 @@ from skypile.tables import Table, field
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+MAX_DAMAGES_LISTED = 1000  # of a slice
 UNDATED = ("crawl_date", "keep", "drop")
 
 REPEATS = Table(
@@ -170,11 +171,15 @@ class ExtractKernel:
                 continue
             counts["judged"] += 1
             yield self._judge(record, name, source, path)
-        damages = getattr(reader, "damages", [])
+        damages = [dataclasses.asdict(d) for d in getattr(reader, "damages", [])]
+        if len(damages) > MAX_DAMAGES_LISTED:  # garbage has as many as one makes it have
+            last = damages[MAX_DAMAGES_LISTED]
+            more = len(damages) - MAX_DAMAGES_LISTED
+            damages[MAX_DAMAGES_LISTED:] = [{**last, "detail": f"and {more - 1:,} more places"}]
         self._log = {
             **{k: counts[k] for k in ("records", "judged", "sampled_out")},
             "passed_over": sorted(passed_over.items()),
-            "damages": [dataclasses.asdict(d) for d in damages],
+            "damages": damages,
         }
 
     def _judge(

@@ -350,7 +350,6 @@ def test_records_not_followed_by_newlines_are_whole(pack: Pack) -> None:
         {"Content_Length": "٣"},
         {"Content_Length": "²"},
         {"Content_Length": "9" * 5000},
-        {"WARC_Target_URI": b"http://example.org/\xd6\xd0".decode("utf8", "surrogateescape")},
     ],
 )
 def test_malformed_heads_cost_one_record(pack: Pack, fields: dict[str, str | None]) -> None:
@@ -360,6 +359,13 @@ def test_malformed_heads_cost_one_record(pack: Pack, fields: dict[str, str | Non
     assert got[1].detail
     assert got[1].url
     assert got[2].payload == b"2" + PAGE
+
+
+def test_a_url_in_gbk_costs_no_page() -> None:
+    url = b"http://example.org/\xd6\xd0".decode("utf8", "surrogateescape")
+    got, damages = read(record(0, response(PAGE), WARC_Target_URI=url))
+    assert [(r.url, r.problem, r.payload) for r in got] == [(url, None, PAGE)]
+    assert damages == []
 
 
 def test_what_may_be_missing() -> None:

@@ -133,6 +133,19 @@ def test_a_cut_off_file_gives_what_was_before_and_says_where(kernel: ExtractKern
     assert damage["reason"] == "truncated_record"
 
 
+def test_a_chinese_url_in_raw_bytes_is_percent_encoded(kernel: ExtractKernel) -> None:
+    plain = gzip.decompress(response(page(EN, ZH).encode(), url="http://a.cn/SLOT"))
+    ((record, document),) = read(kernel, gzip.compress(plain.replace(b"SLOT", b"\xd6\xd0")))
+    assert record["kept"]
+    assert document["url"] == "http://a.cn/%D6%D0"
+
+
+def test_garbage_does_not_fill_the_log(kernel: ExtractKernel) -> None:
+    assert read(kernel, response(page(EN).encode()) + b"WARC/1.0\nx y\n\n" * 3_000)
+    damages = kernel.log()["damages"]
+    assert len(damages) <= 1_001
+
+
 def test_an_html_file_is_one_record(kernel: ExtractKernel) -> None:
     ((record, document),) = read(kernel, page(ZH, EN).encode("gb18030"), format="html")
     assert record["path"] == "页面.html"
