@@ -13,7 +13,6 @@ hacks, and 8-bit charsets of small languages where neither the page nor resilipa
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
@@ -100,7 +99,6 @@ _MOVED = [
 ]
 
 
-@cache
 def _cns() -> dict[int, str]:
     """GB18030's reading of a code -> the character of plane 1; + 0xF0000 -> of plane 2."""
     grid = [ord(c) for c in _rows("gb18030", 0xA1, 0xFE, cell=0xA1)]
@@ -119,11 +117,11 @@ def _text(data: bytes, codec: str) -> str:
     if codec != "euc_tw":
         return data.decode(codec, "replace")
     text, shift = data.decode("gb18030", "replace"), b"\x8e\xa2".decode("gb18030")
-    return re.sub(f"{shift}(.)", lambda m: chr(0xF0000 + ord(m[1])), text).translate(_cns())
+    return re.sub(f"{shift}(.)", lambda m: chr(0xF0000 + ord(m[1])), text).translate(_CNS)
 
 
 def _cost(text: str) -> float:  # bits under the model that explains it best
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
     return float(_BITS[np.minimum(codes, 0x10000)].sum(0, dtype=np.float64).min())
 
 
@@ -133,17 +131,19 @@ def _sample(body: bytes, size: int = 4096, block: int = 1024) -> list[bytes]:
     blocks = blocks[:: len(blocks) // 24 + 1]
     sample = []
     for i in blocks:
-        first, last = max(0, i - 256), i + block + 256
-        # Other bytes are never the second of a character.
-        words = re.findall(rb"[0-9@-\xff]+", body[first:last])
-        words = words[first > 0 and len(words) > 1 :]  # the first may be cut, and the last
-        words = words[: len(words) - (last < len(body) and len(words) > 1)]
+        left, last = max(0, i - 65536), i + block + 256
+        start = max(left, *(body.rfind(space, left, i) + 1 for space in (b"\n", b" ", b">")))
+        text = body[start:last]
+        skip = max(0, len(text) - len(text.lstrip(_ASCII)) - 64)
+        # The bytes between words are in no charset a later byte of a character.
+        words = re.findall(rb"[0-9@-\xff]+", text[skip : skip + block + 512])
+        words = words[: len(words) - (last < len(body) and len(words) > 1)]  # the last may be cut
         words = [w.lstrip(_ASCII)[:256] if len(w) > 256 else w for w in words if not w.isascii()]
         sample += words[:: sum(map(len, words)) * len(blocks) // size + 1]
     return sample
 
 
-_ASCII = bytes(range(128))
+_CNS, _ASCII = _cns(), bytes(range(128))
 _CONTROLS = bytes({*range(32), 127} - {*b"\t\n\f\r\x1b"})
 _DECLARATION = re.compile(rb"<(?:\?xml|meta)\b[^<>]*?(?:charset|encoding)\s*=[\s\"']*([\w.:-]+)")
 
@@ -152,7 +152,7 @@ def _declared(body: bytes, header: str | None) -> dict[str, str]:
     """The codecs that a BOM, the header and the first MiB name -> who named it first."""
     boms = [c for c in ["utf-8", *_UTF16_32] if body.startswith("\ufeff".encode(c))]
     codecs = dict.fromkeys(boms[:1], "bom")
-    said = (header or "")[:200].lower().rpartition("charset")[2]
+    said = (header or "").lower().rpartition("charset")[2]
     labels = [("header", label) for label in re.findall(r"(?a:[\w.:+-]+)", said)[:1]]
     head = body[: 1 << 20].lower()
     found = [*_DECLARATION.finditer(head)][:16]
@@ -181,8 +181,8 @@ def decode(
     """The text of a page's raw bytes without its BOM, newlines as they are; None if undecodable.
 
     header_charset: what the Content-Type header says, wrong or nonsense as it may be. Undecodable
-    is what breaks at more than max_replaced_fraction of its characters (a cut at the very end is
-    free), has more controls than any page, or reads worse than random bytes. Raises nothing.
+    is what breaks at more than max_replaced_fraction of its characters, of 400 if it is shorter (a
+    cut at its end is free), has more controls than pages have, or reads worse than random bytes.
     """
     declared = _declared(body, header_charset)
 
@@ -239,11 +239,11 @@ def _read(body: bytes, codec: str, source: str, limit: float) -> Decoded | None:
             break
     broken, replaced, codec, text = min(readings, key=lambda r: r[0])
     wide = codec.startswith(("utf-16", "utf-32", "iso2022"))
-    data = (text.encode("utf-8", "surrogatepass") if wide else body).rstrip(b"\0")
+    data = (text.encode() if wide else body).rstrip(b"\0")
     controls = len(data) - len(data.translate(None, _CONTROLS))
     nuls = data.count(0) if controls else 0
     if broken or not (wide or codec == "utf-8"):
-        broken += controls - nuls
+        broken += controls
     binary = controls - nuls > 0.03 * len(text) or nuls > 0.1 * len(text)  # pages: .014, .001
     if binary or broken > limit * max(400, len(text)):
         return None

@@ -1,6 +1,7 @@
 import io
 import random
 import struct
+import time
 import unicodedata
 import zlib
 from pathlib import Path
@@ -36,6 +37,26 @@ RUSSIAN = (
 FRENCH = (
     "Très tôt le matin, un vieil homme pose son seau près de l'escalier. Les élèves traversent "
     "déjà le pont ; la rivière a monté, et l'été prochain, dit-il, la récolte sera belle à Orléans."
+)
+GREEK = (
+    "Νωρίς το πρωί στην αγορά ένας γέρος άφησε τον ξύλινο κουβά του δίπλα στα σκαλοπάτια. Τα "
+    "παιδιά περνούσαν τη μικρή γέφυρα με τις τσάντες τους, και το ποτάμι ήταν πιο ψηλά από χθες."
+)
+HEBREW = (
+    "מוקדם בבוקר בשוק הניח זקן אחד את דלי העץ שלו ליד המדרגות. הילדים עברו על הגשר הקטן עם "
+    "התיקים, והמים בנהר היו גבוהים יותר מאתמול. הוא אמר שהשנה היבול יהיה טוב."
+)
+ARABIC = (
+    "في الصباح الباكر وضع رجل عجوز دلوه الخشبي قرب الدرج في السوق. وكان الأطفال يعبرون الجسر "
+    "الصغير وهم يحملون حقائبهم، وقال إن المطر كثير هذا العام وإن الحصاد سيكون جيدا."
+)
+THAI = (
+    "เช้าตรู่ที่ตลาด ชายชราวางถังไม้ของเขาไว้ข้างบันไดหิน เด็กๆ สะพายกระเป๋าเดินข้าม"
+    "สะพานเล็กๆ น้ำในแม่น้ำสูงกว่าเมื่อวาน เขาบอกว่าปีนี้ฝนตกมาก ข้าวในนาจึงงอกงามดี"
+)
+POLISH = (
+    "Wczesnym rankiem starszy mężczyzna postawił drewniane wiadro obok schodów. Dzieci "
+    "przechodziły przez mały most, a woda w rzece była wyższa niż wczoraj; żniwa będą dobre."
 )
 ENGLISH = "Early in the morning an old man sets his wooden bucket down beside the stone steps."
 PREAMBLE = "".join(f"<!-- {i:04} --><script>var a{i} = {i};</script>\n" for i in range(1000))
@@ -290,7 +311,6 @@ def test_euc_tw(header: str | None) -> None:
     body = bytes.fromhex(
         "f7e3eba2c4b8eba9a1a2ead7fda4cefbd1cec5b2a1a2cfe4c4b6dab5d0fec4bca1a2c4cbd5a5dde7"
         "c7e3e1abc5b4e2eca1a4ebd0f5b5f8ad8ea2a5ec8ea2d5cc8ea2e9b48ea2beb0"
-        ""
     )
     check(decode(body, header), text, "euc_tw", "header" if header == "euc-tw" else "detected")
 
@@ -327,6 +347,39 @@ def test_short_valid_utf_8_against_a_declaration() -> None:
 )
 def test_a_line_without_a_declaration(text: str, codec: str) -> None:
     check(decode(text.encode(codec)), text, codec, "detected")
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "codec"),
+    [
+        pytest.param(GREEK, "iso-8859-7", "iso8859-7", id="greek"),
+        pytest.param(GREEK, "windows-1253", "cp1253", id="greek_windows"),
+        pytest.param(HEBREW, "windows-1255", "cp1255", id="hebrew"),
+        pytest.param(ARABIC, "windows-1256", "cp1256", id="arabic"),
+        pytest.param(THAI, "tis-620", "cp874", id="thai"),
+        pytest.param(POLISH, "iso-8859-2", "iso8859-2", id="polish"),
+        pytest.param(POLISH, "windows-1250", "cp1250", id="polish_windows"),
+    ],
+)
+def test_charsets_of_other_scripts(text: str, label: str, codec: str) -> None:
+    """As declared; undeclared, to the same text, by resiliparse's guess."""
+    whole = html(text, label)
+    check(decode(whole.encode(codec)), whole, codec, "meta")
+    found = decode(html(text * 3).encode(codec))
+    assert found is not None
+    assert found.text == html(text * 3)
+    assert found.source == "detected"
+
+
+def test_the_whole_page_is_sampled() -> None:
+    """A part in another charset, and a page without spaces, are weighed as the whole is."""
+    body = (f"<p>{JAPANESE}" * 200).encode("euc_jp") + html(SIMPLIFIED * 1000).encode("gbk")
+    found = decode(body)
+    assert found is not None
+    assert found.charset == "gb18030"
+    assert found.text.endswith(html(SIMPLIFIED * 1000))
+    run = "A" * 2999 + SIMPLIFIED * 100
+    check(decode(run.encode("gbk")), run, "gb18030", "detected")
 
 
 def test_four_byte_characters_of_gb18030() -> None:
@@ -501,8 +554,6 @@ def test_any_bytes_of_pages_never_raise_and_twice_are_the_same(
     ],
 )
 def test_no_page_takes_more_than_linear_time(piece: bytes) -> None:
-    import time
-
     spent = []
     for size in (200_000, 1_600_000):
         body = piece * (size // len(piece)) + b"\xe9"
