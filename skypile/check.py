@@ -16,9 +16,11 @@ from rich.table import Table
 from skypile.config import Config, Source
 from skypile.errors import SkypileError
 from skypile.files import Found, Root, SliceReader
+from skypile.kernels.streams import uncut
 from skypile.plan import find_files
 
 PROBE_BYTES = 1 << 20  # read from the start of each probed file
+WHOLE_BYTES = 1 << 30  # and no more of one that cannot be cut
 PROBE_FILES = 3
 PROBE_RECORDS = 24
 WORKER_BYTES = 1 << 30  # a Python worker and its extracting child, seen at 0.5 to 0.8 GiB
@@ -99,12 +101,15 @@ def probe(config: Config, source: Source, files: list[Found]) -> float:
     root = Root(source.root)
     settings = config.settings[reader.name]
     chosen = files[:: max(1, len(files) // PROBE_FILES)][:PROBE_FILES]
+    # A format that is never cut is read whole, or (Parquet) not at all.
+    whole = reader.read.formats[source.format] in (None, uncut)
+    most = WHOLE_BYTES if whole else PROBE_BYTES
     spent, read = 0.0, 0
     kernel: Any = reader.read.make_kernel(settings, lambda _: True)
     try:
         for file in chosen:
             with root.open(file.path) as stream:
-                window = SliceReader(stream, 0, min(file.bytes, PROBE_BYTES))
+                window = SliceReader(stream, 0, min(file.bytes, most))
                 begun = time.perf_counter()
                 rows = kernel(
                     window,
@@ -113,6 +118,7 @@ def probe(config: Config, source: Source, files: list[Found]) -> float:
                     path=file.path,
                     start=0,
                     first_ordinal=0,
+                    hints=source.hints(),
                 )
                 seen = [
                     (time.perf_counter(), record["offset"])

@@ -15,7 +15,7 @@ from typing import Any
 from skypile.errors import ConfigError, SkypileError
 from skypile.files import is_uri
 from skypile.settings import build, did_you_mean, setting
-from skypile.stage import Stage, check
+from skypile.stage import NO_HINTS, Hints, Stage, check
 
 # The rows of the paper's Table 1, less the language, which each document shows for itself.
 CATEGORIES = (
@@ -35,13 +35,24 @@ class Source:
     """One named body of input with its own licence and category."""
 
     name: str = setting(help="folder and column value: [a-z][a-z0-9_]*")
-    format: str = setting(help="how its files are read: warc, html")
+    format: str = setting(
+        help="how its files are read: warc, html; jsonl, parquet, text, wet, wikipedia"
+    )
     root: str = setting(help="folder or URI; document ids are hashed from paths relative to it")
     paths: tuple[str, ...] = setting(help="globs below root; ** for any depth")
     category: str = setting(choices=CATEGORIES, help="row of the paper's Table 1")
     licence: str = setting(help="licence of the texts, for the data card")
     stages: tuple[str, ...] | None = setting(
         None, help="stages that judge it, all where absent; the others let it pass, on record"
+    )
+    skip_stages: tuple[str, ...] = setting((), help="or: stages that let it pass, on record")
+    # jsonl, parquet: which field of a row fills which column (text, url, title, date, id).
+    fields: dict[str, str] = field(default_factory=dict)
+    language: str | None = setting(None, help="wikipedia: the dump's language, en, zh, ...")
+    blocks: str = setting(
+        "lines",
+        choices=("lines", "paragraphs"),
+        help="ready text: a block is a line, or the lines between two blank ones (hard wrapped)",
     )
     max_reject_fraction: float = setting(
         0.5,
@@ -55,10 +66,16 @@ class Source:
             raise ValueError(f"name must match {_NAME.pattern}, got {self.name!r}")
         if not self.paths:
             raise ValueError("paths must name at least one file or glob")
+        if self.stages is not None and self.skip_stages:
+            raise ValueError("stages and skip_stages exclude each other: name one of them")
 
     def applies(self, stage: str) -> bool:
         """Whether a stage judges this source."""
-        return self.stages is None or stage in self.stages
+        return stage not in self.skip_stages and (self.stages is None or stage in self.stages)
+
+    def hints(self) -> Hints:
+        """What it says about the inside of its files."""
+        return Hints(fields=dict(self.fields), language=self.language, blocks=self.blocks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +184,17 @@ def from_table(
     )
 
 
+def _check_hints(source: Source, stages: Sequence[Stage], where: str) -> None:
+    read = next(s.read for s in stages if s.read and source.format in s.read.formats)
+    try:
+        if read.check_hints:
+            read.check_hints(source.format, source.hints())
+        elif source.hints() != NO_HINTS:
+            raise ValueError(f"format {source.format} takes no fields, language or blocks")
+    except ValueError as e:
+        raise ConfigError(f"{where}: {e}") from e
+
+
 def _check_apart(out: str, source: Source, where: str) -> None:
     """A run writes and deletes below its folder, a source is read below its root."""
     mine, theirs = (f"{p.partition('?')[0].rstrip('/')}/" for p in (out, source.root))
@@ -203,11 +231,13 @@ def _source(entry: Any, stages: Sequence[Stage], base: Path, where: str) -> Sour
     if source.format not in formats:
         raise ConfigError(f"{where}: format: {did_you_mean(source.format, formats)}")
     known = [s.name for s in stages]
-    for name in source.stages or ():
-        if name not in known:
-            raise ConfigError(
-                f"{where}: stages: unknown stage {name!r}; {did_you_mean(name, known)}"
-            )
+    for key, names in (("stages", source.stages or ()), ("skip_stages", source.skip_stages)):
+        for name in names:
+            if name not in known:
+                raise ConfigError(
+                    f"{where}: {key}: unknown stage {name!r}; {did_you_mean(name, known)}"
+                )
+    _check_hints(source, stages, where)
     for pattern in source.paths:
         if pattern.startswith("/") or is_uri(pattern) or ".." in pattern.split("/"):
             raise ConfigError(f"{where}: paths: {pattern!r} must be below root")

@@ -14,7 +14,7 @@ from skypile.fingerprints import code_digest, digest_of, library_versions
 from skypile.manifests import CORPUS, FileEntry, Manifests
 from skypile.parts import PartFiles
 from skypile.planning import PLAN
-from skypile.settings import settings_of
+from skypile.settings import plain, settings_of
 from skypile.stage import Stage
 
 
@@ -54,7 +54,8 @@ class Lineage:
             "tables": {t.name: t.version for t in stage.writes(piece)},
         }
         if piece == "read":
-            own["source"] = [source, self.config.source(source).format]
+            where = self.config.source(source)
+            own["source"] = [source, where.format, plain(where.hints())]
             if self.config.sample_fraction < 1:
                 own["sample"] = [self.config.run.seed, self.config.sample_fraction]
         elif piece == "relate":

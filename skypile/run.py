@@ -103,6 +103,7 @@ class Run:
                 key=digest_of([asdict(s) for s in slices]),
                 root=Root(where.root),
                 format=where.format,
+                hints=where.hints(),
                 slices=tuple(slices),
                 seed=self.config.run.seed,
                 sample_fraction=self.config.sample_fraction,

@@ -33,13 +33,37 @@ Row = dict[str, Any]
 CutPoints = Callable[[Any, int], list[tuple[int, int]]]
 
 
+@dataclass(frozen=True)
+class Hints:
+    """What a source's configuration says about the inside of its files.
+
+    fields: column of `documents` to the field of the file that fills it, where it is not of the
+    same name. language: code of the texts' language. blocks: what a paragraph is in ready text.
+    """
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    language: str | None = None
+    blocks: str = "lines"
+
+
+NO_HINTS = Hints()
+
+
 class ReadKernel(Protocol):
     """Reads one slice: yields (row of `records`, row of `documents` or None) for each record that
     could be a document and is in the sample.
     """
 
     def __call__(
-        self, stream: Any, *, source: str, format: str, path: str, start: int, first_ordinal: int
+        self,
+        stream: Any,
+        *,
+        source: str,
+        format: str,
+        path: str,
+        start: int,
+        first_ordinal: int,
+        hints: Hints = NO_HINTS,
     ) -> Iterator[tuple[Row, Row | None]]:
         """The records of one slice."""
 
@@ -54,11 +78,13 @@ class ReadKernel(Protocol):
 class Read:
     """Raw input to documents. `formats` maps each input format to the function that finds where a
     big file may be cut, `(stream, every_bytes) -> [(offset, ordinal of the record there)]`; None
-    where a file is one record.
+    where a file is read whole. `check_hints` raises ValueError where a format cannot use a hint
+    or lacks one; without it none is taken.
     """
 
     make_kernel: Callable[[Any, Callable[[str], bool]], ReadKernel]
     formats: Mapping[str, CutPoints | None]
+    check_hints: Callable[[str, Hints], None] | None = None
 
 
 @dataclass(frozen=True)

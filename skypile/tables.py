@@ -143,6 +143,7 @@ DOCUMENTS = Table(
             field("charset_source", pa.string(), nullable=True),
             field("engine", pa.string()),
             field("engine_limit", pa.string(), nullable=True),  # what sent it to the fallback
+            field("cited_urls", pa.list_(pa.string()), nullable=True),  # encyclopedias: <ref> URLs
             field("record_id", pa.string(), nullable=True),
             field("payload_digest", pa.string()),
             field("path", pa.string()),
@@ -151,6 +152,7 @@ DOCUMENTS = Table(
     ),
     key=("doc_id",),
     meaning="one row a document: its text as blocks, and where it came from",
+    version=2,
 )
 
 RECORDS = Table(

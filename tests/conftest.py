@@ -5,7 +5,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -61,6 +61,17 @@ def spark() -> "Iterator[SparkSession]":
 def start(spark: "SparkSession") -> "Callable[[], SparkSession]":
     """As the driver asks for a session."""
     return lambda: spark
+
+
+@pytest.fixture
+def no_spark(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    """Part jobs run one after the other in this process; a start of Spark is an error."""
+    import skypile.spark
+
+    monkeypatch.setattr(
+        skypile.spark, "run_tasks", lambda spark, function, tasks, label: [*map(function, tasks)]
+    )
+    return lambda: None
 
 
 @pytest.fixture(scope="session")

@@ -31,17 +31,6 @@ LINES = [f"text {i} {'ab' * (i % 17)}|second block {i}|third{'.' * (i % 3)}" for
 NO_RELATE = {"stages": ["lines", "trim"]}
 
 
-@pytest.fixture
-def no_spark(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
-    """Part jobs run one after the other in this process; a start of Spark is an error."""
-    import skypile.spark
-
-    monkeypatch.setattr(
-        skypile.spark, "run_tasks", lambda spark, function, tasks, label: [*map(function, tasks)]
-    )
-    return lambda: None
-
-
 def run(config: Config, start: Callable[[], Any], *only: str, force: bool = False) -> Ledger:
     run_config(config, start, only, force=force, say=lambda _: None)
     ledger = Ledger(config.run.out)

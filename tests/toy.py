@@ -17,7 +17,7 @@ from skypile.config import Config as RunConfig
 from skypile.config import from_table
 from skypile.kernels.ids import doc_id, payload_digest, text_digest
 from skypile.settings import setting
-from skypile.stage import Cut, Measure, Read, Relate, Related, Row, Stage, check
+from skypile.stage import Cut, Hints, Measure, Read, Relate, Related, Row, Stage, check
 from skypile.tables import Table, field
 
 
@@ -38,7 +38,15 @@ class LinesKernel:
         return self._log
 
     def __call__(
-        self, stream: Any, *, source: str, format: str, path: str, start: int, first_ordinal: int
+        self,
+        stream: Any,
+        *,
+        source: str,
+        format: str,
+        path: str,
+        start: int,
+        first_ordinal: int,
+        hints: Hints,
     ) -> Iterator[tuple[Row, Row | None]]:
         data = stream.read()
         log = {"records": 0, "judged": 0, "sampled_out": 0}
@@ -98,6 +106,7 @@ def to_document(record: Row, line: str) -> Row:
         "charset_source": "default",
         "engine": "toy",
         "engine_limit": None,
+        "cited_urls": None,
     }
 
 

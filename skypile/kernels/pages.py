@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from skypile.kernels.charset import Decoded
+from skypile.kernels.dates import parse_timestamp
 from skypile.kernels.html import Page
 from skypile.kernels.ids import payload_digest, text_digest
 from skypile.kernels.scripts import wide_chars
@@ -93,6 +94,7 @@ def document_row(record: Row, page: Page, decoded: Decoded) -> Row:
         "charset_source": decoded.source,
         "engine": page.engine,
         "engine_limit": page.limit,
+        "cited_urls": None,
     }
 
 
@@ -102,18 +104,6 @@ def host_of(url: str | None) -> str | None:
         return urlsplit(url).hostname or None if url else None
     except ValueError:
         return None
-
-
-def parse_timestamp(text: str | None) -> datetime.datetime | None:
-    """A WARC-Date as UTC to the second; None where absent or not a date."""
-    try:
-        stamp = datetime.datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    if stamp is None:
-        return None
-    stamp = stamp.replace(tzinfo=stamp.tzinfo or datetime.UTC)
-    return stamp.astimezone(datetime.UTC).replace(microsecond=0)
 
 
 def printable_url(url: str | None) -> str | None:

@@ -19,19 +19,19 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from skypile.kernels import charset, paragraphs, warc
+from skypile.kernels.dates import UNDATED, after_cutoff
 from skypile.kernels.html import DEFAULT_LIMITS, Limits
 from skypile.kernels.ids import doc_id
 from skypile.kernels.pages import document_row, html_file, record_row, refusal
 from skypile.kernels.sandbox import Failure, Sandbox
 from skypile.settings import setting
-from skypile.stage import Cut, Read, Relate, Related, Row, Stage
+from skypile.stage import NO_HINTS, Cut, Hints, Read, Relate, Related, Row, Stage
 from skypile.tables import Table, field
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 MAX_DAMAGES_LISTED = 1000  # of a slice
-UNDATED = ("crawl_date", "keep", "drop")
 
 REPEATS = Table(
     "repeated_records",
@@ -145,7 +145,15 @@ class ExtractKernel:
         return self._log
 
     def __call__(
-        self, stream: Any, *, source: str, format: str, path: str, start: int, first_ordinal: int
+        self,
+        stream: Any,
+        *,
+        source: str,
+        format: str,
+        path: str,
+        start: int,
+        first_ordinal: int,
+        hints: Hints = NO_HINTS,
     ) -> Iterator[tuple[Row, Row | None]]:
         """The judged records of one slice, in order."""
         counts: Counter[str] = Counter()
@@ -256,7 +264,7 @@ def judge(config: Config, row: Row) -> tuple[str | None, list[int]]:
     """(reason or None, blocks to remove) for one document's numbers."""
     if row["repeats"] is not None:
         return "duplicate_record", []
-    if late := after_cutoff(config, row["date"], row["crawled_at"]):
+    if late := after_cutoff(config.cutoff_date, config.undated, row["date"], row["crawled_at"]):
         return late, []
     substance = paragraphs.substance(
         row["block_chars"],
@@ -273,23 +281,6 @@ def judge(config: Config, row: Row) -> tuple[str | None, list[int]]:
     if substance.run_chars < config.min_run_chars:
         return "no_paragraph_run", []
     return None, list(substance.removed)
-
-
-def after_cutoff(
-    config: Config, date: datetime.date | None, crawled_at: datetime.datetime | None
-) -> str | None:
-    """`after_cutoff`, `undated`, or None where a page may stay."""
-    if config.cutoff_date is None:
-        return None
-    if crawled_at is not None and crawled_at.date() <= config.cutoff_date:
-        return None  # it was there by then, whatever it says of itself
-    if date is None and config.undated == "keep":
-        return None
-    if date is None and config.undated == "crawl_date" and crawled_at is not None:
-        date = crawled_at.date()
-    if date is None:
-        return "undated"
-    return "after_cutoff" if date > config.cutoff_date else None
 
 
 STAGE = Stage(

@@ -17,7 +17,7 @@ from skypile.fingerprints import code_digest, digest_of, library_versions
 from skypile.manifests import FileEntry, receipt_path
 from skypile.parts import PartFiles, TableWriter
 from skypile.plan import Slice
-from skypile.stage import Stage
+from skypile.stage import Hints, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,7 @@ class ReadTask(PieceTask):
 
     root: Root
     format: str
+    hints: Hints
     slices: tuple[Slice, ...]
     seed: int
     sample_fraction: float

@@ -46,6 +46,7 @@ def read_part(task: ReadTask) -> dict[str, Any]:
                     path=one.path,
                     start=one.start,
                     first_ordinal=one.first_ordinal,
+                    hints=task.hints,
                 ):
                     _check_record(task, record, document, seen)
                     rows["records"].add(record)

@@ -1,0 +1,171 @@
+"""The formats of ready text: a stream's lines, rows, records or pages, each not yet judged.
+
+Each format is a generator of `Item`s. What is wrong with one item is found when it is parsed and
+concerns that item; what is wrong with the stream goes into the slice's `damages`.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from skypile.kernels import charset, ready, streams, warc
+from skypile.kernels.pages import printable_url
+from skypile.kernels.parquet import parquet_rows
+from skypile.kernels.ready import Ready, Reject
+
+SPOOL_BYTES = 64 << 20  # a Parquet file above it is read from a temporary file, not from memory
+
+
+@dataclass(frozen=True)
+class Item:
+    """A row, line, record or file of the input, before it is judged."""
+
+    ordinal: int
+    offset: int
+    parse: Callable[[], Ready | Reject]
+    payload: bytes | None = None  # None: the text stands for it
+    payload_bytes: int | None = None
+    passed_over: str | None = None  # the kind, of what is no text at all
+    record: warc.Record | None = None
+
+
+@dataclass
+class Slice:
+    """What a format needs to know to read one slice, and the damage that it met.
+
+    start: byte of the file. first_ordinal: number in the file of what is there. fields, blocks and
+    language as the source's configuration has them.
+    """
+
+    start: int = 0
+    first_ordinal: int = 0
+    max_record_bytes: int = 64 << 20
+    max_replaced_fraction: float = 0.01
+    fields: Mapping[str, str] = field(default_factory=dict)
+    blocks: str = "lines"
+    language: str | None = None
+    damages: list[warc.Damage] = field(default_factory=list)
+
+
+def jsonl(stream: Any, this: Slice) -> Iterator[Item]:
+    """JSON lines: one object a line."""
+    packed = streams.Unpacked(stream) if this.start == 0 else None
+    for line in streams.lines(
+        packed or stream,
+        start=this.start,
+        first_ordinal=this.first_ordinal,
+        max_bytes=this.max_record_bytes,
+    ):
+        data = line.data
+        cut = packed is not None and packed.broken is not None  # only ever the last line
+
+        def parse(data: bytes | None = data, cut: bool = cut, size: int = line.size) -> Any:
+            if data is None:
+                return Reject("too_large", f"{size:,} bytes")
+            if cut:
+                return Reject("truncated_record", "the file ends in this line")
+            return ready.from_row(ready.parse_json(data), this.fields, this.blocks)
+
+        blank = data is not None and not data.strip()
+        kind = "blank_line" if blank else None
+        yield Item(line.ordinal, line.offset, parse, data, line.size, passed_over=kind)
+    if packed and packed.broken:
+        this.damages.append(warc.Damage(0, "truncated_record", packed.broken))
+
+
+def parquet(stream: Any, this: Slice) -> Iterator[Item]:
+    """Parquet: one row a document. Read whole: its table of contents is at its end."""
+    with _spooled(stream) as file:
+        for ordinal, row in enumerate(parquet_rows(file, this.fields)):
+
+            def parse(row: Any = row) -> Ready | Reject:
+                return ready.from_row(row, this.fields, this.blocks)
+
+            yield Item(ordinal, 0, parse)
+
+
+@contextmanager
+def _spooled(stream: Any) -> Iterator[Any]:
+    head = stream.read(SPOOL_BYTES)
+    more = stream.read(streams.READ_BYTES)
+    if not more:
+        yield pa.BufferReader(head)
+        return
+    with tempfile.NamedTemporaryFile(prefix="skypile-parquet-") as file:
+        file.write(head)
+        while more:
+            file.write(more)
+            more = stream.read(streams.READ_BYTES)
+        file.flush()
+        with pa.memory_map(file.name) as mapped:
+            yield mapped
+
+
+def text(stream: Any, this: Slice) -> Iterator[Item]:
+    """A file of plain text in any charset."""
+    unpacked = streams.Unpacked(stream)
+    most = this.max_record_bytes
+    chunks, size = [], 0
+    while size <= most and (chunk := unpacked.read(min(streams.READ_BYTES, most + 1 - size))):
+        chunks.append(chunk)
+        size += len(chunk)
+    data = b"".join(chunks)
+
+    def parse() -> Ready | Reject:
+        if size > most:
+            return Reject("too_large", f"more than {most:,} bytes")
+        if unpacked.broken:
+            return Reject("truncated_record", unpacked.broken)
+        share = this.max_replaced_fraction
+        decoded = charset.decode(data, None, max_replaced_fraction=share)
+        if decoded is None:
+            return Reject("undecodable", "no charset fits")
+        return ready.from_text(decoded.text, this.blocks)
+
+    if unpacked.broken:
+        this.damages.append(warc.Damage(0, "truncated_record", unpacked.broken))
+    yield Item(0, 0, parse, data, size)
+
+
+def wet(stream: Any, this: Slice) -> Iterator[Item]:
+    """WET: the plain text of crawled pages (`conversion` records), its lines as blocks."""
+    reader = warc.WarcReader(
+        stream,
+        start=this.start,
+        first_ordinal=this.first_ordinal,
+        max_record_bytes=this.max_record_bytes,
+        want=frozenset({"conversion"}),
+    )
+    for record in reader:
+
+        def parse(record: warc.Record = record) -> Ready | Reject:
+            if record.problem:
+                return Reject(record.problem, record.detail or "")
+            try:
+                body = record.payload.decode()
+            except UnicodeDecodeError as e:
+                return Reject("invalid_utf8", f"byte {e.start}: {e.reason}")
+            return ready.from_text(body, this.blocks, url=printable_url(record.url))
+
+        yield Item(
+            record.ordinal,
+            record.offset,
+            parse,
+            record.payload,
+            record.payload_bytes,
+            passed_over=None if record.type == "conversion" else record.type,
+            record=record,
+        )
+    this.damages += reader.damages
+
+
+FORMATS: dict[str, Callable[[Any, Slice], Iterator[Item]]] = {
+    "jsonl": jsonl,
+    "parquet": parquet,
+    "text": text,
+    "wet": wet,
+}
