@@ -10,14 +10,18 @@ that another bucket showed. It is then compared with those that it has not been 
 when nothing is left over, all pairs of documents that stay and share a band have been verified.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from skypile.kernels.compiled import compiled
+from skypile.kernels.components import winners
 
 MAX_ALL_PAIRS = 16  # documents of a bucket of which all pairs are verified at once
 MAX_ROUNDS = 32
-_BITS = 64
+_BITS = 64  # pivots that a bucket can have
 
 Nodes = NDArray[np.int64]
 _ONE = np.uint64(1)
@@ -106,7 +110,7 @@ class Buckets:
         self._pivots = np.zeros(len(self._starts) - 1, np.int64)
 
     def first_pairs(self) -> tuple[Nodes, Nodes]:
-        """All pairs of the small buckets, (better, other), each once however many bands it shares."""
+        """All pairs of the small buckets, (better, other), each once."""
         sizes = np.diff(self._starts)
         sizes = sizes[sizes <= self._limit]
         count = int((sizes * (sizes - 1) // 2).sum())
@@ -151,3 +155,57 @@ class Buckets:
         """Rows as documents, each pair once."""
         pairs = np.unique(np.stack([self._nodes[left], self._nodes[right]], axis=1), axis=0)
         return pairs[:, 0].copy(), pairs[:, 1].copy()
+
+
+class Settled(NamedTuple):
+    """What was found.
+
+    winner: int64 by document, -1 where it stays. left, right: the verified edges, left ranks
+    before right, each once; jaccard: their similarity. compared: pairs that were verified, edges or
+    not. open_keys, open_rows: hot buckets that were not done, as `Buckets.left_over`.
+    """
+
+    winner: Nodes
+    left: Nodes
+    right: Nodes
+    jaccard: NDArray[np.float64]
+    compared: int
+    open_keys: Nodes
+    open_rows: Nodes
+
+
+def settle(
+    keys: Nodes,
+    nodes: Nodes,
+    ranks: Nodes,
+    verify: Callable[[Nodes, Nodes], NDArray[np.float64]],
+    threshold: float,
+    *,
+    max_all_pairs: int = MAX_ALL_PAIRS,
+    max_rounds: int = MAX_ROUNDS,
+) -> Settled:
+    """The winner rule over all pairs that share a band key, verified in rounds.
+
+    keys, nodes, ranks: as for `Buckets`. verify: the similarity of pairs of documents, arrays in,
+    array out. An edge has at least the threshold. Nothing depends on the order of the rows.
+    """
+    buckets = Buckets(keys, nodes, ranks, max_all_pairs)
+    left, right = buckets.first_pairs()
+    found = verify(left, right)
+    compared = len(left)
+    close = found >= threshold
+    left, right, found = left[close], right[close], found[close]
+    winner = winners(left, right, ranks)
+    for _ in range(max_rounds):
+        one, two = buckets.next_pairs(winner < 0)
+        if not len(one):
+            break
+        similarity = verify(one, two)
+        compared += len(one)
+        close = similarity >= threshold
+        left, right = np.append(left, one[close]), np.append(right, two[close])
+        found = np.append(found, similarity[close])
+        winner = winners(left, right, ranks)
+    pairs, first = np.unique(np.stack([left, right], axis=1), axis=0, return_index=True)
+    open_keys, open_rows = buckets.left_over(winner < 0)
+    return Settled(winner, pairs[:, 0], pairs[:, 1], found[first], compared, open_keys, open_rows)

@@ -5,7 +5,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from skypile.kernels.compiled import compiled
-from skypile.kernels.shingles import SHINGLE_TOKENS, Hashes, Offsets, shingle_blocks
+from skypile.kernels.shingles import SHINGLE_TOKENS, shingle_blocks
+from skypile.kernels.tokens import Hashes, Offsets
 
 
 @compiled

@@ -20,7 +20,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from skypile.kernels.compiled import compiled
-from skypile.kernels.shingles import SHINGLE_TOKENS, Block, Hashes, Offsets, shingle_blocks
+from skypile.kernels.shingles import SHINGLE_TOKENS, Block, shingle_blocks
+from skypile.kernels.tokens import Hashes, Offsets
 
 BANDS, ROWS = 14, 9
 SEED = 1
@@ -212,12 +213,12 @@ def best_bands(threshold: float, count: int, false_positive_weight: float = 0.5)
     nodes, weights = np.polynomial.legendre.leggauss(64)
     below = (nodes + 1) * threshold / 2
     above = threshold + (nodes + 1) * (1 - threshold) / 2
-    best, least = (1, 1), np.inf
+    best, least = (1, 1), float("inf")
     for bands in range(1, count + 1):
         for rows in range(1, count // bands + 1):
             positive = (weights @ s_curve(below, bands, rows)) * threshold / 2
             negative = (weights @ (1 - s_curve(above, bands, rows))) * (1 - threshold) / 2
-            error = false_positive_weight * positive + (1 - false_positive_weight) * negative
+            error = float(false_positive_weight * positive + (1 - false_positive_weight) * negative)
             if error < least:
                 best, least = (bands, rows), error
     return best

@@ -107,8 +107,10 @@ def _tokenise(
     It stops at the end, where out is full, and behind a line break if by_line; what is begun is in
     state, and it can go on from there. exact: with punctuation and symbols.
     """
-    kind_open, h, base = np.int64(state[0]), state[1], np.int64(state[2])
-    marks, room = np.int64(state[3]), len(out) - _MAX_UNITS
+    kind_open: Any = np.int64(state[0])
+    base: Any = np.int64(state[2])
+    marks: Any = np.int64(state[3])
+    h, room = state[1], len(out) - _MAX_UNITS
     while pos < end and count <= room:
         byte = text[pos]
         if byte < 0x80:
@@ -303,7 +305,8 @@ def lines(
     """The hash of each line that can be left out; how many there are."""
     used = 0
     for doc in range(len(offsets) - 1):
-        pos, end, pending, long = offsets[doc], offsets[doc + 1], np.int64(0), False
+        pos, end, long = offsets[doc], offsets[doc + 1], False
+        pending: Any = np.int64(0)
         while pos < end:
             pos, pending = _tokenise(
                 text, pos, end, entries, several, False, True, tokens, pending, state
