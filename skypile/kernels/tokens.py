@@ -119,13 +119,15 @@ def _tokenise(
         else:
             code, pos = _decode(text, pos, end)
         entry = np.int64(entries[code])
-        part = last = np.int64(0)
+        part: Any = np.int64(0)
+        last: Any = part
         if entry & 7 == _SEVERAL:
             part = (entry >> 11) + 1
             last = part + (np.int64(several[part - 1]) >> 3) - 1
             entry = np.int64(several[part])
         while True:
-            kind, value = entry & 7, np.uint64(entry >> 11)
+            kind: Any = entry & 7
+            value = np.uint64(entry >> 11)
             if kind == _EXTEND:
                 if kind_open:
                     if entry >> 3 & 255 == 0 or marks == _MAX_MARKS:
