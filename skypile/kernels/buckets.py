@@ -1,0 +1,211 @@
+"""Which pairs of a band's bucket to verify, so that a million equal band keys cost a million pairs.
+
+In a small bucket each pair. In a hot one, in rounds: the best-ranked document that stays is
+compared with all after it that stay; what resembles it is dropped for it (by the winner rule, over
+the edges of all bands), what does not goes on to the next round, with the next best. A bucket of
+copies is done after one round. Rounds are bounded, and what is left over is told.
+
+A document that an earlier round dropped can come back: its winner may itself fall to a better one
+that another bucket showed. It is then compared with those that it has not been compared with. So
+when nothing is left over, all pairs of documents that stay and share a band have been verified.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skypile.kernels.compiled import compiled
+from skypile.kernels.components import winners
+
+MAX_ALL_PAIRS = 16  # documents of a bucket of which all pairs are verified at once
+MAX_ROUNDS = 32
+_BITS = 64  # pivots that a bucket can have
+
+Nodes = NDArray[np.int64]
+_ONE = np.uint64(1)
+
+
+@compiled
+def _all_pairs(starts: Nodes, limit: int, left: Nodes, right: Nodes) -> None:
+    used = 0
+    for bucket in range(len(starts) - 1):
+        begin, end = starts[bucket], starts[bucket + 1]
+        if end - begin <= limit:
+            for i in range(begin, end):
+                for j in range(i + 1, end):
+                    left[used], right[used] = i, j
+                    used += 1
+
+
+@compiled
+def _round(
+    starts: Nodes,
+    limit: int,
+    stays: NDArray[np.bool_],
+    turn: NDArray[np.int8],
+    met: NDArray[np.uint64],
+    pivots: Nodes,
+    left: Nodes,
+    right: Nodes,
+    plan: bool,
+) -> int:
+    """One round's pairs; with plan false, rows that it would have compared, and nothing changes."""
+    used = 0
+    for bucket in range(len(starts) - 1):
+        begin, end = starts[bucket], starts[bucket + 1]
+        if end - begin <= limit:
+            continue
+        for i in range(begin, end - 1):
+            if not stays[i]:
+                continue
+            if turn[i] < 0 and pivots[bucket] == _BITS:
+                # No turn is left: whoever stays after it has not been compared with it.
+                if not plan:
+                    for j in range(i + 1, end):
+                        if stays[j]:
+                            left[used], right[used] = i, j
+                            used += 1
+                break
+            before = used
+            for j in range(i + 1, end):
+                seen = turn[i] >= 0 and (met[j] >> np.uint64(turn[i])) & _ONE
+                if stays[j] and not seen:
+                    left[used], right[used] = i, j
+                    used += 1
+            if used > before:
+                if plan:
+                    if turn[i] < 0:
+                        turn[i] = pivots[bucket]
+                        pivots[bucket] += 1
+                    for k in range(before, used):
+                        met[right[k]] |= _ONE << np.uint64(turn[i])
+                break
+    return used
+
+
+class Buckets:
+    """The comparisons that the buckets of all bands still need.
+
+    keys: int64, a band key a row. nodes: int64 indices of documents. ranks: int64 by document, all
+    different, the lowest is the best. Rows in any order; a node in a bucket twice counts once.
+    Memory: 33 bytes a row.
+    """
+
+    def __init__(
+        self, keys: Nodes, nodes: Nodes, ranks: Nodes, max_all_pairs: int = MAX_ALL_PAIRS
+    ) -> None:
+        order = np.lexsort((ranks[nodes], keys))
+        keys, nodes = keys[order], nodes[order]
+        fresh = np.ones(len(keys), bool)
+        fresh[1:] = (keys[1:] != keys[:-1]) | (nodes[1:] != nodes[:-1])
+        keys, nodes = keys[fresh], nodes[fresh]
+        bounds = np.flatnonzero(keys[1:] != keys[:-1]) + 1
+        starts = np.concatenate([[0], bounds, [len(keys)]]) if len(keys) else np.zeros(1)
+        self._nodes, self._keys = nodes, keys
+        self._starts, self._limit = starts.astype(np.int64), max_all_pairs
+        self._turn = np.full(len(keys), -1, np.int8)  # which of its bucket's pivots a row is
+        self._met = np.zeros(len(keys), np.uint64)  # a bit for each pivot that it was compared with
+        self._pivots = np.zeros(len(self._starts) - 1, np.int64)
+
+    def first_pairs(self) -> tuple[Nodes, Nodes]:
+        """All pairs of the small buckets, (better, other), each once."""
+        sizes = np.diff(self._starts)
+        sizes = sizes[sizes <= self._limit]
+        count = int((sizes * (sizes - 1) // 2).sum())
+        left, right = np.empty(count, np.int64), np.empty(count, np.int64)
+        _all_pairs(self._starts, self._limit, left, right)
+        return self._unique(left, right)
+
+    def next_pairs(self, stays: NDArray[np.bool_]) -> tuple[Nodes, Nodes]:
+        """The next round's pairs of the hot buckets, (better, other); none when they are done.
+
+        stays: bool by document, as the winner rule has it over all edges verified so far (all True
+        before the first). At most one pair a row.
+        """
+        left, right = np.empty_like(self._nodes), np.empty_like(self._nodes)
+        used = self._call(stays, left, right, True)
+        return self._unique(left[:used], right[:used])
+
+    def left_over(self, stays: NDArray[np.bool_]) -> tuple[Nodes, Nodes]:
+        """(key, rows) of hot buckets with pairs that stay and were not verified: what to report.
+
+        rows: how many the next round would compare, that is, how many may yet be dropped for one.
+        """
+        left, right = np.empty_like(self._nodes), np.empty_like(self._nodes)
+        used = self._call(stays, left, right, False)
+        return np.unique(self._keys[left[:used]], return_counts=True)
+
+    def _call(self, stays: NDArray[np.bool_], left: Nodes, right: Nodes, plan: bool) -> int:
+        rows = np.asarray(stays, bool)[self._nodes]
+        return _round(
+            self._starts,
+            self._limit,
+            rows,
+            self._turn,
+            self._met,
+            self._pivots,
+            left,
+            right,
+            plan,
+        )
+
+    def _unique(self, left: Nodes, right: Nodes) -> tuple[Nodes, Nodes]:
+        """Rows as documents, each pair once."""
+        pairs = np.unique(np.stack([self._nodes[left], self._nodes[right]], axis=1), axis=0)
+        return pairs[:, 0].copy(), pairs[:, 1].copy()
+
+
+class Settled(NamedTuple):
+    """What was found.
+
+    winner: int64 by document, -1 where it stays. left, right: the verified edges, left ranks
+    before right, each once; jaccard: their similarity. compared: pairs that were verified, edges or
+    not. open_keys, open_rows: hot buckets that were not done, as `Buckets.left_over`.
+    """
+
+    winner: Nodes
+    left: Nodes
+    right: Nodes
+    jaccard: NDArray[np.float64]
+    compared: int
+    open_keys: Nodes
+    open_rows: Nodes
+
+
+def settle(
+    keys: Nodes,
+    nodes: Nodes,
+    ranks: Nodes,
+    verify: Callable[[Nodes, Nodes], NDArray[np.float64]],
+    threshold: float,
+    *,
+    max_all_pairs: int = MAX_ALL_PAIRS,
+    max_rounds: int = MAX_ROUNDS,
+) -> Settled:
+    """The winner rule over all pairs that share a band key, verified in rounds.
+
+    keys, nodes, ranks: as for `Buckets`. verify: the similarity of pairs of documents, arrays in,
+    array out. An edge has at least the threshold. Nothing depends on the order of the rows.
+    """
+    buckets = Buckets(keys, nodes, ranks, max_all_pairs)
+    left, right = buckets.first_pairs()
+    found = verify(left, right)
+    compared = len(left)
+    close = found >= threshold
+    left, right, found = left[close], right[close], found[close]
+    winner = winners(left, right, ranks)
+    for _ in range(max_rounds):
+        one, two = buckets.next_pairs(winner < 0)
+        if not len(one):
+            break
+        similarity = verify(one, two)
+        compared += len(one)
+        close = similarity >= threshold
+        left, right = np.append(left, one[close]), np.append(right, two[close])
+        found = np.append(found, similarity[close])
+        winner = winners(left, right, ranks)
+    pairs, first = np.unique(np.stack([left, right], axis=1), axis=0, return_index=True)
+    open_keys, open_rows = buckets.left_over(winner < 0)
+    return Settled(winner, pairs[:, 0], pairs[:, 1], found[first], compared, open_keys, open_rows)
