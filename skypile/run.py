@@ -208,7 +208,7 @@ class Run:
         self.manifests.commit(manifest, files)
 
     def _relate(self, stage: Stage, expected: Expected) -> None:
-        from skypile.spark import narrow_frame, run_tasks, write_aligned
+        from skypile.spark import narrow_frame, run_tasks, text_mapper, write_aligned
 
         assert stage.relate
         todo = [
@@ -219,8 +219,10 @@ class Run:
         self._say(f"{stage.name}.relate {CORPUS}: {len(todo)} parts")
         spark = self._start_spark()
         tables = {t.name: t for s in self.config.stages for p in s.pieces() for t in s.writes(p)}
-        frame = narrow_frame(spark, [t.files for t in todo], stage.relate.reads, tables)
-        related = stage.relate.relate(self.config.settings[stage.name], frame)
+        parts = [t.files for t in todo]
+        frame = narrow_frame(spark, parts, stage.relate.reads, tables)
+        more = (text_mapper(spark, parts),) if stage.relate.texts else ()
+        related = stage.relate.relate(self.config.settings[stage.name], frame, *more)
         facts = json.loads(json.dumps(related.facts))
         if facts != dict(related.facts):
             raise TypeError(f"stage {stage.name}: facts must survive JSON: {related.facts!r}")

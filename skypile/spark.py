@@ -29,6 +29,7 @@ from skypile import errors
 from skypile.errors import SkypileError
 from skypile.parts import KEY_ROW_BITS, PartFiles
 from skypile.progress import progress
+from skypile.stage import Kernel, TextMapper
 from skypile.tables import Table
 
 T = TypeVar("T")
@@ -160,12 +161,55 @@ def narrow_frame(
             for row in batch.to_pylist():
                 yield from _keyed(row["index"], pickle.loads(bytes.fromhex(row["part"])), reads)
 
+    return _parts_frame(spark, parts).mapInArrow(read, schema)
+
+
+def _parts_frame(spark: SparkSession, parts: Sequence[PartFiles]) -> DataFrame:
+    """`index` and `part`, pickled; a Spark partition a part."""
     rows = [(i, pickle.dumps(p).hex()) for i, p in enumerate(parts)]
-    frame = spark.createDataFrame(
+    return spark.createDataFrame(
         spark.sparkContext.parallelize(rows, max(1, len(rows))),
         StructType([StructField("index", IntegerType()), StructField("part", StringType())]),
     )
-    return frame.mapInArrow(read, schema)
+
+
+def text_mapper(spark: SparkSession, parts: Sequence[PartFiles]) -> TextMapper:
+    """The `TextMapper` over documents that are keyed by their place in `parts`: a task opens a
+    part's files once, reads the texts asked for, a row group at a time, and hands on what the
+    kernel makes of them.
+    """
+    parts_frame = _parts_frame(spark, parts)
+    tasks = max(1, min(len(parts), 4096))
+
+    def texts(keys: DataFrame, make_kernel: Callable[[], Kernel], schema: pa.Schema) -> DataFrame:
+        def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            kernel = make_kernel()
+            for batch in batches:
+                for row in batch.to_pylist():
+                    part = pickle.loads(bytes.fromhex(row["part"]))
+                    yield from _from_texts(row["index"], part, row["rows"], kernel)
+
+        row = F.col("key").bitwiseAND(F.lit((1 << KEY_ROW_BITS) - 1))
+        wanted = keys.select(
+            F.shiftright("key", KEY_ROW_BITS).cast("int").alias("index"), row.alias("row")
+        )
+        by_part = wanted.groupBy("index").agg(F.collect_list("row").alias("rows"))
+        frame = parts_frame.join(by_part, "index").select("index", "part", "rows")
+        out = StructType([StructField(f.name, from_arrow_type(f.type), f.nullable) for f in schema])
+        return frame.repartition(tasks, "index").mapInArrow(read, out)
+
+    return texts
+
+
+def _from_texts(
+    index: int, part: PartFiles, rows: list[int], kernel: Kernel
+) -> Iterator[pa.RecordBatch]:
+    want = np.zeros(part.rows, dtype=bool)
+    want[rows] = True
+    for found, table in part.texts(want, part.removed_blocks()):
+        key = pa.array((index << KEY_ROW_BITS) + found.astype(np.int64))
+        text = table["text"].combine_chunks()
+        yield kernel(pa.RecordBatch.from_arrays([key, text], names=["key", "text"]))
 
 
 def _keyed(

