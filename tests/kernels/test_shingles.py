@@ -190,6 +190,7 @@ def test_traditional_and_simplified_are_one_text_on_request() -> None:
         ("中華人民共和國的國家圖書館裡有許多藏書", "中华人民共和国的国家图书馆里有许多藏书"),
         ("乾隆皇帝與颱風後麵", "乾隆皇帝与台风后面"),
         ("臺灣體育大學", "台湾体育大学"),
+        ("他站著說為什麼衞生間裡沒人", "他站着说为什么卫生间里没人"),
         ("\uf900\uf9d1", "岂六"),  # compatibility forms of 豈 and 六
     ]
     for hant, hans in pairs:
