@@ -21,6 +21,7 @@ from sentencepiece import SentencePieceProcessor
 
 from skypile.kernels.lmtext import make_normaliser
 
+_FLOAT_TOKENS = 256  # KenLM adds up a line in a float32: of more tokens that errs by 1e-4 and more
 _BUCKET_BITS = 13  # of the 23 of a float32's mantissa that a histogram's bin leaves out
 RELATIVE_ERROR = 2.0 ** (_BUCKET_BITS - 23)  # of a cut-off from a histogram: below 0.1 %
 PERCENTILES = (30.0, 60.0)  # CCNet: head, middle, tail
@@ -71,14 +72,20 @@ def make_scorer(
     tokenise = make_tokeniser(sp_model, fold)
     config = kenlm.Config()
     config.load_method = kenlm.LoadMethod.POPULATE_OR_LAZY if populate else kenlm.LoadMethod.LAZY
-    score = kenlm.Model(lm, config).score
+    model = kenlm.Model(lm, config)
+
+    def score(line: str, tokens: int) -> float:
+        if tokens <= _FLOAT_TOKENS:
+            return float(model.score(line))
+        return math.fsum(prob for prob, _, _ in model.full_scores(line))
 
     def scorer(texts: pa.Array) -> Scores:
         sums, tokens = np.zeros(len(texts)), np.zeros(len(texts), np.int64)
         for row, text in enumerate(texts.to_pylist()):
             for line in tokenise(text) if text else ():
-                sums[row] += score(line)
-                tokens[row] += line.count(" ") + 2
+                size = line.count(" ") + 2
+                sums[row] += score(line, size)
+                tokens[row] += size
         return Scores(sums, tokens, perplexities(sums, tokens))
 
     return scorer
