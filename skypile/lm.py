@@ -214,16 +214,14 @@ def _fit_pieces(
     return {"characters": chars, "vocab_size": fitted.get_piece_size()}
 
 
-def _write_tokens(texts: Iterator[str], tokenise: Any, path: Path) -> dict[str, int]:
-    """The tokenised lines as lmplz reads them; how many characters, lines and tokens."""
-    counts = {"characters": 0, "lines": 0, "tokens": 0}
+def _write_tokens(texts: Iterable[str], tokenise: Any, path: Path) -> dict[str, int]:
+    """The tokenised lines as lmplz reads them; how many lines and tokens."""
+    counts = {"lines": 0, "tokens": 0}
     with path.open("w", encoding="utf8") as out:
-        for text in texts:
-            counts["characters"] += len(text)
-            for line in tokenise(text):
-                out.write(line + "\n")
-                counts["lines"] += 1
-                counts["tokens"] += line.count(" ") + 1
+        for _, line in tokenise(texts):
+            out.write(" ".join(line) + "\n")
+            counts["lines"] += 1
+            counts["tokens"] += len(line)
     return counts
 
 

@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import kenlm
@@ -101,6 +102,7 @@ def test_a_batch_is_scored_as_its_parts_are(fitted: Path) -> None:
 @pytest.mark.parametrize("texts", ["held out", "hostile"])
 def test_the_score_is_that_of_kenlms_own_query(fitted: Path, texts: str) -> None:
     documents = [*made_up(fitted.name, 20), "x 的 " * 3000]
+    documents += [document.replace("\n", " ") * 40 for document in documents[:5]]  # long lines
     if texts == "hostile":
         documents = [
             "<s> a </s> <unk> b",
@@ -115,12 +117,20 @@ def test_the_score_is_that_of_kenlms_own_query(fitted: Path, texts: str) -> None
     assert scores.perplexity.to_numpy() == pytest.approx(perplexity, rel=1e-4)
 
 
+@pytest.mark.parametrize("text", ["=", "的", "a ", "a\n", "1.1.1.", "e\u0301", "\U0010fffd"])
+def test_hostile_text_costs_linear_time(fitted: Path, text: str) -> None:
+    scorer, texts = scorer_of(fitted), pa.array([text * (200_000 // len(text))])
+    start = time.process_time()
+    scorer(texts)
+    assert time.process_time() - start < 2
+
+
 def queried(query: Path, folder: Path, documents: list[str]) -> tuple[list[float], list[int]]:
     """Sums of log10 probabilities and counts of tokens by KenLM's program, from each token's."""
     tokenise = make_tokeniser(str(folder / SP_MODEL))
     sums, tokens = [], []
     for document in documents:
-        lines = "".join(line + "\n" for line in tokenise(document))
+        lines = "".join(" ".join(line) + "\n" for _, line in tokenise([document]))
         command = [query, "-v", "word", folder / LM]
         out = subprocess.run(command, input=lines.encode(), capture_output=True, check=True).stdout
         words = [w for w in out.decode().replace("\n", "\t").split("\t") if w.count(" ") == 2]

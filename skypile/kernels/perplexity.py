@@ -10,7 +10,7 @@ here lines count, as its paper and its function say. Lines without a token are l
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import kenlm
@@ -21,7 +21,8 @@ from sentencepiece import SentencePieceProcessor
 
 from skypile.kernels.lmtext import make_normaliser
 
-_FLOAT_TOKENS = 256  # KenLM adds up a line in a float32: of more tokens that errs by 1e-4 and more
+_AT_ONCE = 256  # tokens: KenLM adds up in a float32, whose error in longer lines may pass 1e-4
+_BATCH_CHARS = 1 << 18  # of lines cut into tokens at once; bounds memory, decides no value
 _BUCKET_BITS = 13  # of the 23 of a float32's mantissa that a histogram's bin leaves out
 RELATIVE_ERROR = 2.0 ** (_BUCKET_BITS - 23)  # of a cut-off from a histogram: below 0.1 %
 PERCENTILES = (30.0, 60.0)  # CCNet: head, middle, tail
@@ -40,19 +41,34 @@ Scorer = Callable[[pa.Array], Scores]
 
 def make_tokeniser(
     sp_model: str, fold: Mapping[int, str] | None = None
-) -> Callable[[str], list[str]]:
-    """A function from a document to its lines as tokens between spaces, as the models read them.
+) -> Callable[[Iterable[str | None]], Iterator[tuple[int, list[str]]]]:
+    """A function from documents to their lines: the document's number from 0, the line's tokens.
+
+    Lines without tokens are left out. No token holds a space, so lines joined by spaces are what
+    KenLM's programs read.
 
     sp_model: path of a SentencePiece model. fold: see `lmtext.make_normaliser`.
     """
     pieces = SentencePieceProcessor(model_file=sp_model)
     normalise = make_normaliser(fold)
 
-    def tokenise(text: str) -> list[str]:
-        lines = [line for line in normalise(text).split("\n") if line]
-        return [" ".join(line) for line in pieces.encode(lines, out_type=str) if line]
+    def tokenise(texts: Iterable[str | None]) -> Iterator[tuple[int, list[str]]]:
+        # Many lines a call: one of few lines costs SentencePiece twice as much a line.
+        lines, numbers, chars = [], [], 0
+        for number, text in enumerate(texts):
+            for line in normalise(text).split("\n") if text else ():
+                lines.append(line)
+                numbers.append(number)
+                chars += len(line)
+                if chars >= _BATCH_CHARS:
+                    yield from zip(numbers, encode(lines), strict=True)
+                    lines, numbers, chars = [], [], 0
+        yield from zip(numbers, encode(lines), strict=True)
 
-    return tokenise
+    def encode(lines: list[str]) -> list[list[str]]:
+        return pieces.encode(lines, out_type=str, num_threads=1)  # type: ignore[no-any-return]
+
+    return lambda texts: ((number, line) for number, line in tokenise(texts) if line)
 
 
 def make_scorer(
@@ -74,18 +90,23 @@ def make_scorer(
     config.load_method = kenlm.LoadMethod.POPULATE_OR_LAZY if populate else kenlm.LoadMethod.LAZY
     model = kenlm.Model(lm, config)
 
-    def score(line: str, tokens: int) -> float:
-        if tokens <= _FLOAT_TOKENS:
-            return float(model.score(line))
-        return math.fsum(prob for prob, _, _ in model.full_scores(line))
+    score, context = model.score, model.order - 1
+
+    def log10_prob(line: list[str]) -> float:
+        total = score(" ".join(line[:_AT_ONCE]), eos=len(line) <= _AT_ONCE)
+        for start in range(_AT_ONCE, len(line), _AT_ONCE):
+            # What a stretch costs after its context is what both cost less the context alone.
+            before, end = line[start - context : start], start + _AT_ONCE
+            both = " ".join(line[start - context : end])
+            total += score(both, bos=False, eos=end >= len(line))
+            total -= score(" ".join(before), bos=False, eos=False)
+        return float(total)
 
     def scorer(texts: pa.Array) -> Scores:
         sums, tokens = np.zeros(len(texts)), np.zeros(len(texts), np.int64)
-        for row, text in enumerate(texts.to_pylist()):
-            for line in tokenise(text) if text else ():
-                size = line.count(" ") + 2
-                sums[row] += score(line, size)
-                tokens[row] += size
+        for row, line in tokenise(texts.to_pylist()):
+            sums[row] += log10_prob(line)
+            tokens[row] += len(line) + 1
         return Scores(sums, tokens, perplexities(sums, tokens))
 
     return scorer
