@@ -35,6 +35,10 @@ install: $(VENV)/.installed  ## make .venv and install into it
 java:  ## find Java 17 or newer, or install it where apt may
 	@scripts/ensure_java.sh
 
+.PHONY: lmplz
+lmplz: install  ## build KenLM's lmplz and build_binary from source, once, into ~/.cache/skypile
+	@$(PY) scripts/build_lmplz.py
+
 .PHONY: demo crawl-demo
 demo: install java  ## the embedded sample through the pipeline: funnel, and where to look
 	$(SKYPILE) sample runs/demo/input
@@ -74,12 +78,16 @@ test-slow: install java  ## clusters, faults, matrices (up to an hour)
 soak: install java  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
-.PHONY: bench bench-extract bench-encoding same-rows
+.PHONY: bench bench-extract bench-encoding bench-perplexity same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
 bench-encoding: install  ## charsets: share of files decoded to the gold text
 	@$(PY) -m bench.encoding --data $(SHARED)/data
+
+bench-perplexity: install lmplz  ## language models of Wikipedia: ordering of registers, docs/s, KenLM's own query
+	@nice $(PY) scripts/build_lmplz.py --query > /dev/null
+	@$(PY) -m bench.perplexity --data $(SHARED)/data
 
 same-rows: install java  ## the real crawl on 1, 2 and 4 cores, shuffled: the same rows, by hash
 	@test -d runs/crawl/input || $(PY) $(SHARED)/tools/make_crawl.py runs/crawl/input
