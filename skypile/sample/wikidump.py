@@ -1,0 +1,2 @@
+def write_wiki(out, responses, seed):
+    return 0
