@@ -23,12 +23,23 @@ def notice(voice: Voice, name: str, lang: str) -> Article:
         **{"authority_cap": capital(authority), "date_z": dates[0], "date_a": dates[1]},
         **{"date_b": dates[2], "date_c": dates[3], "hour": hours[0], "hour_b": hours[1]},
         **{"n": number, "m": number + rng.randint(4, 40), "n_small": rng.randint(3, 9)},
-        **{"cm": rng.randint(6, 30), "days": rng.randint(5, 40), "days_b": rng.choice((10, 14, 30))},
+        **{
+            "cm": rng.randint(6, 30),
+            "days": rng.randint(5, 40),
+            "days_b": rng.choice((10, 14, 30)),
+        },
         **{"year": rng.randint(1957, 2011), "years": rng.randint(60, 140)},
         **{"households": rng.randint(40, 900), "reports": rng.randint(11, 90)},
         **{"metres": rng.randint(4, 40) * 10, "n_new": rng.randint(10, 24)},
-        **{"minutes": rng.randint(8, 40), "tonnes": rng.choice((3, 5, 7)), "line": rng.randint(2, 48)},
-        **{"bylaw": f"{rng.randint(4, 88)}/{rng.randint(2009, 2022)}", "percent": rng.randint(20, 75)},
+        **{
+            "minutes": rng.randint(8, 40),
+            "tonnes": rng.choice((3, 5, 7)),
+            "line": rng.randint(2, 48),
+        },
+        **{
+            "bylaw": f"{rng.randint(4, 88)}/{rng.randint(2009, 2022)}",
+            "percent": rng.randint(20, 75),
+        },
         **{"cost": f"€{cost},000" if english else f"{cost}万元", "room": rng.randint(101, 340)},
         **{"month_a": month(month_a - 1, english=english), "pence": rng.randint(2, 9)},
         **{"month_b": month(month_a + rng.randint(1, 5), english=english)},
@@ -84,5 +95,7 @@ def thread(voice: Voice, name: str, lang: str) -> Article:
     posts.append(voice.say("thanks", facts))
     title = voice.say("titles", facts)
     return Article(
-        *(name, lang, thing, "thread", title, paragraphs(posts)), quality="forum", generator="thread"
+        *(name, lang, thing, "thread", title, paragraphs(posts)),
+        quality="forum",
+        generator="thread",
     )

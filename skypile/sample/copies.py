@@ -15,12 +15,20 @@ DEGREES = ("reframed", "touched", "edited", "shortened", "half", "excerpt")
 NEAR = 0.8  # from here on two texts are near-duplicates
 SHINGLE = 5
 _UNSPACED = ("zh", "ja", "yue", "lzh")
-NOTES = {
-    "en": ("This copy was shortened a little and first appeared elsewhere under the same title.",
-           "Read the whole story where it first appeared; this is only its beginning."),
-    "zh-Hans": ("转载自网络，文字略有改动，图片请见原文。", "以上为节选，全文请到首发网站阅读，转载时未作其他改动。"),
-    "zh-Hant": ("轉載自網路，文字略有更動，圖片請見原文。", "以上為節錄，全文請至原網站閱讀，轉載時未作其他更動。"),
-}  # fmt: skip
+NOTES = {  # what a copier adds to a text: shortened, excerpted
+    "en": (
+        "This copy was shortened a little and first appeared elsewhere under the same title.",
+        "Read the whole story where it first appeared; this is only its beginning.",
+    ),
+    "zh-Hans": (
+        "转载自网络，文字略有改动，图片请见原文。",
+        "以上为节选，全文请到首发网站阅读，转载时未作其他改动。",
+    ),
+    "zh-Hant": (
+        "轉載自網路，文字略有更動，圖片請見原文。",
+        "以上為節錄，全文請至原網站閱讀，轉載時未作其他更動。",
+    ),
+}
 
 
 def unspaced(lang: str) -> bool:

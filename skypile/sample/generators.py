@@ -62,7 +62,9 @@ def word_salad(code: str, number: int, seed: int) -> Article:
     texts = []
     for _ in range(rng.randint(4, 6)):
         if code == "en":
-            words = [w.strip(".,;:?!\"'“”()") for w in rng.sample(text.split(), rng.randint(40, 90))]
+            words = [
+                w.strip(".,;:?!\"'“”()") for w in rng.sample(text.split(), rng.randint(40, 90))
+            ]
             texts.append(" ".join(w for w in words if w) + ".")
         else:
             pairs = (rng.randrange(len(text) - 2) for _ in range(rng.randint(35, 80)))

@@ -4,6 +4,7 @@ import hashlib
 import random
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from skypile.sample import charsets, planted
@@ -120,7 +121,7 @@ class PageMaker:
         original: Response | None = None,
         degree: str | None = None,
     ) -> Response:
-        """A page of a site of its split with an article; a copy of `original` where that is given."""
+        """A page of a site of its split with an article; a copy of `original` if one is given."""
         found: tuple[Planted, ...] = ()
         base = article.id
         if plant:
@@ -224,7 +225,7 @@ def _middle(html: str, inserted: str) -> str:
 
 
 # What is wrong with the HTML of a page whose text a browser shows all the same.
-BREAKS = {
+BREAKS: dict[str, Callable[[str], str]] = {
     "frameless": _frameless,
     "unclosed": lambda h: h.replace("</p>", "").replace("</li>", "").replace("</td>", ""),
     "misnested": lambda h: h.replace("<p>", "<p><b><i>").replace("</p>", "</b></i></p>"),

@@ -78,12 +78,16 @@ def email(rng: random.Random) -> str:
 
 
 def phone(rng: random.Random, code: str) -> str:
-    """A number kept for fiction (Ofcom, NANPA) or with a mobile prefix that China never gave out."""
+    """A number kept for fiction (Ofcom, NANPA) or with a mobile prefix that China gave nobody."""
     tail = rng.randint(0, 99)
     if code == "zh":
-        number = f"{rng.choice((154, 160, 163))}{rng.randint(0, 9999):04d}{rng.randint(0, 9999):04d}"
+        number = (
+            f"{rng.choice((154, 160, 163))}{rng.randint(0, 9999):04d}{rng.randint(0, 9999):04d}"
+        )
         return rng.choice((number, f"{number[:3]}-{number[3:7]}-{number[7:]}", f"+86 {number}"))
-    return rng.choice((f"020 7946 0{tail:03d}", f"(212) 555-01{tail:02d}", f"+1 415 555 01{tail:02d}"))
+    return rng.choice(
+        (f"020 7946 0{tail:03d}", f"(212) 555-01{tail:02d}", f"+1 415 555 01{tail:02d}")
+    )
 
 
 def ipv4(rng: random.Random) -> str:

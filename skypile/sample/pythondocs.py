@@ -13,18 +13,9 @@ from itertools import chain
 from pathlib import Path
 
 from skypile.sample.articles import Article, Block
+from skypile.sample.wordings import sections
 
 MIN_CHARS, MAX_CHARS = 900, 12_000  # of a page; longer topics are cut at a paragraph
-MODULES = (
-    "argparse bisect calendar cmd codeop collections configparser contextlib copy csv ctypes "
-    "datetime decimal difflib dis doctest enum fractions ftplib functools gettext glob graphlib "
-    "gzip hashlib heapq hmac html http.client imaplib inspect ipaddress json linecache locale "
-    "logging mailbox numbers optparse pathlib pdb pickle pickletools plistlib poplib pprint "
-    "profile queue random re sched secrets selectors shelve smtplib socket socketserver sqlite3 "
-    "ssl statistics string stringprep struct subprocess tarfile tempfile textwrap threading timeit "
-    "tokenize trace traceback turtle types typing unittest urllib.parse uuid venv warnings "
-    "wave weakref xml.etree.ElementTree zipapp zipfile zoneinfo"
-).split()
 _UNDERLINE = re.compile(r"([=\-*~^\"'`#+.])\1{2,}")
 _ITEM = re.compile(r"(?:[*\-+]|\d+[.)])\s+")
 
@@ -56,7 +47,7 @@ def _topics() -> Iterator[Article]:
 
 
 def _modules() -> Iterator[Article]:
-    for name in MODULES:
+    for name in (n for line in sections("python")["modules"] for n in line.split("|")):
         if article := _article(f"module-{name}", docstring(name) or "", "module documentation"):
             yield article
 

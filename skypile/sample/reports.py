@@ -33,7 +33,15 @@ def weather(voice: Voice, name: str, lang: str) -> Article:
     speed = rng.randint(1, 9) * 5
     wind, wind2 = voice.names("winds", 2)
     facts: dict[str, Any] = {
-        **{"kind": kind, "region": region, "region_cap": capital(region), "a": a, "b": b, "c": c, "d": d},
+        **{
+            "kind": kind,
+            "region": region,
+            "region_cap": capital(region),
+            "a": a,
+            "b": b,
+            "c": c,
+            "d": d,
+        },
         **{"day": days[0], "next_day": days[1], "high": high, "high_b": high - 1},
         **{"low_day": high - 3, "low": low_end - rng.randint(1, 4), "wind": wind, "wind2": wind2},
         **{"wind_short": wind[:-1], "speed": speed, "gust": speed + rng.randint(3, 8) * 5},

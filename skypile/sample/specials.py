@@ -63,7 +63,10 @@ def _file(maker: PageMaker, kind: str, number: int, split: str) -> Response:
     """PDF, JSON and PNG files, as far as a crawler's eye goes."""
     items = [{"id": a.id, "title": a.title} for a in articles("zh_hans")[number : number + 4]]
     bodies = {
-        "pdf": (b"%PDF-1.7\n" + hashlib.shake_256(f"{number}".encode()).digest(900), "application/pdf"),
+        "pdf": (
+            b"%PDF-1.7\n" + hashlib.shake_256(f"{number}".encode()).digest(900),
+            "application/pdf",
+        ),
         "json": (json.dumps({"items": items}, ensure_ascii=False).encode(), "application/json"),
         "image": (b"\x89PNG\r\n\x1a\n" + hashlib.shake_256(b"png").digest(600), "image/png"),
     }
@@ -91,8 +94,8 @@ def _noise(maker: PageMaker, kind: str, number: int, split: str) -> Response:
 def _menu(maker: PageMaker, kind: str, number: int, split: str) -> Response:
     """A front page: links, no text."""
     lang = ("en", "zh-Hans")[number % 2]
-    some = articles("en" if lang == "en" else "zh_hans")
-    some = [a for a in some if maker.articles[a.id] == split][number : number + 6]
+    every = articles("en" if lang == "en" else "zh_hans")
+    some = [a for a in every if maker.articles[a.id] == split][number : number + 6]
     links = "".join(f"<li><a href='/{a.id}'>{escape(a.title)}</a></li>" for a in some)
     html = f"<html><head><title>Front</title></head><body><ul>{links}</ul></body></html>"
     host = "news2.en.example" if not number else f"news2-{number}.{lang.lower()}.example"

@@ -3,7 +3,7 @@ keep around it (navigation, related links, cookie note, comments, footer) in the
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import groupby
 
@@ -40,10 +40,10 @@ def furniture(lang: str, variant: int) -> dict[str, str]:
 def render(template: str, article: Article, dress: Dress, meta: str) -> str:
     """A page. meta: the charset declaration for its head, "" for none."""
     body = TEMPLATES[template](article, dress)
-    date = f'<meta property="article:published_time" content="{dress.date}">\n'
+    date = f'<meta property="article:published_time" content="{dress.date}">\n' * bool(dress.date)
     return (
         f'<!DOCTYPE html>\n<html lang="{article.lang}">\n<head>\n{meta}'
-        f"<title>{escape(article.title)} - {escape(dress.site)}</title>\n{date if dress.date else ''}"
+        f"<title>{escape(article.title)} - {escape(dress.site)}</title>\n{date}"
         "<style>nav li{display:inline}</style>\n"
         "<script>window.dataLayer=[];function go(a){if(a<1&&a>-1){return '</p>'}}</script>\n"
         f"</head>\n<body>\n{body}\n</body>\n</html>\n"
@@ -74,7 +74,9 @@ def _cookie(dress: Dress) -> str:
 
 
 def _related(dress: Dress) -> str:
-    return f'<aside class="related"><h3>{dress.words["related"]}</h3>{_links(dress.related)}</aside>'
+    return (
+        f'<aside class="related"><h3>{dress.words["related"]}</h3>{_links(dress.related)}</aside>'
+    )
 
 
 def _comments(dress: Dress) -> str:
@@ -153,17 +155,17 @@ def forum(article: Article, dress: Dress) -> str:
     return (
         f'<div class="topbar">{_nav(dress)}</div>{_h1(article)}<div class="thread">'
         f'<div class="post first"><div class="user">user1 · {dress.words["joined"]}</div>'
-        f'<div class="post-date">{dress.date}</div><div class="message">{_body(article)}</div></div>'
-        f"{replies}</div>{_links(dress.related)}{_footer(dress)}"
+        f'<div class="post-date">{dress.date}</div><div class="message">{_body(article)}</div>'
+        f"</div>{replies}</div>{_links(dress.related)}{_footer(dress)}"
     )
 
 
 def thread(article: Article, dress: Dress) -> str:
     """A forum thread, a post a paragraph, each with its author at the side."""
-    box = '<div class="postbody"><p class="author">user{n}</p><div class="content">{text}</div></div>'
-    posts = [
-        box.format(n=i % 5 + 1, text=_body_of(article, i)) for i in range(len(article.blocks))
-    ]
+    box = (
+        '<div class="postbody"><p class="author">user{n}</p><div class="content">{text}</div></div>'
+    )
+    posts = [box.format(n=i % 5 + 1, text=_body_of(article, i)) for i in range(len(article.blocks))]
     return (
         f"<div id='wrap'>{_nav(dress)}<div id='page-body'><h2 class='topic-title'>"
         f"{escape(article.title)}</h2>{''.join(posts)}</div><div class='pagination'>1 2 3 »</div>"
@@ -172,8 +174,6 @@ def thread(article: Article, dress: Dress) -> str:
 
 
 def _body_of(article: Article, index: int) -> str:
-    from dataclasses import replace
-
     return _body(replace(article, blocks=article.blocks[index : index + 1]))
 
 
@@ -237,7 +237,7 @@ def gazette(article: Article, dress: Dress) -> str:
     number = f"{len(article.title):03d}/{dress.date[:4]}"
     rows = f"<tr><td>No.</td><td>{number}</td><td>{dress.words['posted']}</td><td>{dress.date}</td>"
     return (
-        f'<div class="header">{_nav(dress)}<form><input value="{dress.words["search"]}"></form></div>'
+        f'<div class="header">{_nav(dress)}<input value="{dress.words["search"]}"></div>'
         f'<div class="main-content"><table class="headInfo">{rows}</tr></table>{_h1(article)}'
         f'<div class="TRS_Editor">{_body(article)}</div></div>{_share(dress)}{_footer(dress)}'
     )

@@ -70,9 +70,7 @@ class Voice:
             return lines
         kind = facts.get("kind")
         return tuple(
-            line
-            for line in lines
-            if line[0] != "[" or kind in line[1 : line.index("]")].split(",")
+            line for line in lines if line[0] != "[" or kind in line[1 : line.index("]")].split(",")
         )
 
     def record(self, section: str) -> list[str]:
@@ -93,9 +91,20 @@ DAYS = {
     True: ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     False: ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
 }
-MONTHS = (
-    "January|February|March|April|May|June|July|August|September|October|November|December"
-).split("|")
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 def month(number: int, *, english: bool) -> str:
