@@ -80,7 +80,7 @@ class Markup:
         return f"{start}{text}" if start else f"{text}\n"
 
     def _emboldened(self, text: str) -> str:
-        """The first mention of the title in bold; Chinese says of later ones not to convert them."""
+        """The first mention of the title in bold; in Chinese, the next is marked as it stands."""
         if self._bold:
             return text if self.lang == "en" else text.replace(self.title, f"-{{{self.title}}}-", 1)
         bold, count = re.subn(re.escape(self.title), "'''\\g<0>'''", text, count=1, flags=re.I)
