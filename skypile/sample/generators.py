@@ -21,7 +21,10 @@ MAKERS: dict[str, Callable[[Voice, str, str], Article]] = {
     "notice": notice,
     "thread": thread,
 }
-SPAM = {code: tuple(n for n in sections(f"spam.{code}") if n != "names") for code in LANGS}
+SPAM = {
+    code: tuple(n for n in sections(f"spam.{code}") if n not in ("names", "stuffing"))
+    for code in LANGS
+}
 
 
 def generate(maker: str, code: str, number: int, seed: int) -> Article:
@@ -38,13 +41,20 @@ def spam(code: str, topic: str, number: int, seed: int) -> Article:
     voice = Voice(f"spam.{code}", rng)
     names = dict(line.split("|", 1) for line in sections(f"spam.{code}")["names"])
     texts = []
-    for _ in range(rng.randint(4, 8)):
+    for _ in range(rng.randint(2, 4)):
         facts = {
             **{"n": rng.randint(3, 98), "n2": rng.randint(3, 20), "year": rng.randint(2021, 2023)},
             **{"drug": rng.choice(names["drugs"].split("|"))},
             **{"city": rng.choice(names["cities"].split("|"))},
         }
         texts.append(voice.say(topic, facts))
+    subjects = [a.subject for a in articles(file_of(LANGS[code]))]
+    searched, also = sections(f"spam.{code}")["stuffing"]
+    for start in (searched, also):  # words that have nothing to do with it, for search engines
+        words = rng.sample(subjects, rng.randint(9, 16))
+        texts.append(
+            start + ("," if code == "en" else "，").join([" " * (code == "en") + w for w in words])
+        )
     rng.shuffle(texts)
     title = max(texts[0].replace(",", "，").replace("！", "，").split("，"), key=len)
     return Article(

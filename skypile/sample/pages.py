@@ -18,6 +18,7 @@ from skypile.sample.wordings import sections
 
 CRAWLED = "2023-06-20T08:00:00Z"
 BOILERPLATE_SHARE, PERSONAL_SHARE = 0.5, 0.12  # of the pages that may hold some
+SURE = ("notice-en-0000", "notice-zh-0000", "weather-en-0000", "weather-zh-0000")  # hold both
 WWW, HTTP = ("magazine", "gazette"), ("table_layout", "portal")  # sites with www., without TLS
 
 
@@ -99,11 +100,12 @@ class PageMaker:
         if article.lang not in CODES:
             return article, ()
         code = CODES[article.lang]
-        if rng.random() < PERSONAL_SHARE:
+        sure = article.id in SURE
+        if sure or rng.random() < PERSONAL_SHARE:
             article, spans = planted.plant_personal(article, rng.choice(KINDS[code]), rng)
             found += spans
-        if rng.random() < BOILERPLATE_SHARE:
-            site = rng.choice(sections("sites")[article.lang])
+        if sure or rng.random() < BOILERPLATE_SHARE:
+            site = rng.choice(_sites(article.lang))
             for intent in rng.sample(INTENTS, rng.choice((1, 1, 2))):
                 numbers = self.wordings(code, intent, split)
                 article, block = planted.plant_boilerplate(article, intent, numbers, site, rng)
@@ -172,7 +174,7 @@ class PageMaker:
     ) -> Dress:
         kin = family(article.lang)
         variants = [int(v) for v, its in self.variants.items() if its == split]
-        names = sections("sites")[kin]
+        names = _sites(kin)
         others = [
             a.title
             for a in articles(file_of(article.lang))
@@ -184,6 +186,10 @@ class PageMaker:
             date,
             tuple(rng.sample(others, min(5, len(others)))),
         )
+
+
+def _sites(lang: str) -> list[str]:
+    return sections("sites")[lang][0].split("|")
 
 
 def _url(template: str, article: Article, number: int, date: str, kind: str) -> str:
