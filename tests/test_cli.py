@@ -36,7 +36,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, spark: "SparkSession") ->
     (base / "conf").mkdir()
     text = (REPO / "conf/demo.toml").read_text(encoding="utf8")
     assert "part_bytes = 262_144" in text
-    text = text.replace("262_144", "16_384")  # the small sample is several parts too
+    text = text.replace("262_144", "65_536")  # the small sample is several parts too
     (base / "conf/demo.toml").write_text(text, encoding="utf8")
     write_sample(base / "runs/demo/input", pages=60)
     config = load(base / "conf/demo.toml", all_stages())
@@ -81,7 +81,7 @@ def test_the_sample_is_extracted_to_its_gold_text(finished: Path) -> None:
     missing, count = [], 0
     for line in (finished / "runs/demo/input/truth.jsonl").read_text(encoding="utf8").splitlines():
         truth = json.loads(line)
-        if truth["expect"]["extract"] == "kept" and truth["url"] in texts:
+        if truth["gold_text"] and not truth["python"]:
             found = texts[truth["url"]].split("\n")
             wanted = [text for kind, text in truth["blocks"] if kind == "p"]
             missing += [(truth["url"], truth["template"], p) for p in wanted if p not in found]
@@ -93,11 +93,15 @@ def test_the_sample_is_extracted_to_its_gold_text(finished: Path) -> None:
 
 @pytest.mark.spark
 def test_the_sample_is_scored_against_its_truth(finished: Path) -> None:
-    out, truth = str(finished / "runs/demo/out"), finished / "runs/demo/input/truth.jsonl"
-    shown = skypile("truth", out, str(truth))
+    from skypile.errors import SkypileError
+    from skypile.reader import RunReader
+    from skypile.sample.truth import load_truth, score
+
+    out, path = str(finished / "runs/demo/out"), finished / "runs/demo/input/truth.jsonl"
+    shown = skypile("truth", out, str(path))
     assert shown.returncode == 0, shown.stderr
     assert "truncated_record" in shown.stdout
-    rows = json.loads(skypile("truth", out, str(truth), "--json").stdout)
+    rows = json.loads(skypile("truth", out, str(path), "--json").stdout)
     kept, *others = [r for r in rows if not r["what"].startswith("words")]
     assert kept["what"] == "kept"
     assert sum(r["n"] for r in (kept, *others)) == 60
@@ -105,25 +109,24 @@ def test_the_sample_is_scored_against_its_truth(finished: Path) -> None:
     words = {r["what"][-2:]: r for r in rows if r["what"].startswith("words")}
     assert words["en"]["f1"] > 0.95
     assert words["zh"]["f1"] > 0.95
-    halves = [json.loads(skypile("truth", out, str(truth), "--split", s, "--json").stdout)
-              for s in ("tune", "test")]  # fmt: skip
-    assert sum(h[0]["n"] for h in halves) == kept["n"]
-    assert min(h[0]["n"] for h in halves) >= 10
 
-    lines = [json.loads(line) for line in truth.read_text(encoding="utf8").splitlines()]
-    wrong = next(line for line in lines if line["kind"] == "page")
-    wrong["expect"] = {"extract": "too_short"}
-    other = finished / "other.jsonl"
-    other.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf8")
-    changed = {r["what"]: r for r in json.loads(skypile("truth", out, str(other), "--json").stdout)}
-    assert changed["kept"]["precision"] == 1 - 1 / kept["n"]
-    assert changed["too_short"]["recall"] < 1
-    wrong["ordinal"] = 9_999
-    other.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf8")
-    foreign = skypile("truth", out, str(other))
-    assert foreign.returncode == 2
-    assert "made from this sample" in " ".join(foreign.stderr.split())
-    assert skypile("truth", out, str(truth), "--split", "train").returncode == 2
+    run = RunReader(out)
+    halves = [score(run, load_truth(path, split))[0].n for split in ("tune", "test")]
+    assert sum(halves) == kept["n"]
+    assert min(halves) >= 10
+    truth = load_truth(path)
+    key = next(k for k, line in truth.items() if line["kind"] == "page")
+    wrong = {**truth, key: {**truth[key], "expect": {"extract": "too_short"}}}
+    changed = {row.what: row for row in score(run, wrong)}
+    assert changed["kept"].precision == 1 - 1 / kept["n"]
+    assert changed["too_short"].recall == changed["too_short"].n ** -1
+    with pytest.raises(SkypileError, match="made from this sample"):
+        score(run, {**truth, ("sample-00000.warc.gz", 9_999): truth[key]})
+    with pytest.raises(SkypileError, match="another one than in the truth"):
+        score(run, {**truth, key: {**truth[key], "record_id": "0"}})
+    unknown = skypile("truth", out, str(path), "--split", "train")
+    assert unknown.returncode == 2
+    assert "tune or test" in unknown.stderr
 
 
 @pytest.mark.spark

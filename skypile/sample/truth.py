@@ -125,7 +125,7 @@ def extract(run: RunReader, truth: Truth) -> Iterator[Score]:
     for table in run.texts("extract", ()):
         for row in table.to_pylist():
             line = truth[keys[row["doc_id"]]] if row["doc_id"] in keys else None
-            if line and line["gold_text"]:
+            if line and line["expect"]["extract"] == "kept":
                 both = token_overlap(row["text"], line["gold_text"])
                 by_lang[line["expect"]["language"]].append(both)
     for lang in sorted(by_lang, key=lambda x: (-len(by_lang[x]), x)):
