@@ -21,7 +21,7 @@ from skypile.sample.splits import SPLITS
 
 CRAWLED_AGAIN = "2023-06-27T08:00:00Z"
 CRAWLED_LATE = "2023-08-02T08:00:00Z"  # after the paper's cut-off, 2023-06-30
-MIN_PAGES = 60
+MIN_PAGES, MAX_PYTHON = 60, 60  # of Python's prose there is no more on every version
 # Shares of all records; what is left goes to the written articles, then to the generators.
 SPECIALS = {
     **{"redirect": 0.008, "missing": 0.01, "server_error": 0.003, "pdf": 0.006, "json": 0.004},
@@ -74,6 +74,7 @@ def make_crawl(pages: int, seed: int) -> Crawl:
     maker = PageMaker(seed)
     odd = {kind: _count(pages, share) for kind, share in SPECIALS.items()}
     counts = {kind: _count(pages, share) for kind, share in SHARES.items()}
+    counts["python"] = min(counts["python"], MAX_PYTHON)
     counts["near"] = max(counts["near"], len(DEGREES))
     others = [maker.page(a, maker.articles[a.id]) for a in _others(counts["others"])]
     left = pages - sum(odd.values()) - sum(counts.values()) + counts["others"] - len(others) - 1

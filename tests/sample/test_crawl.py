@@ -90,6 +90,7 @@ def test_another_python_changes_only_the_file_of_its_prose(
 def test_sixty_pages_hold_every_kind_and_fewer_are_refused(written: Path, tmp_path: Path) -> None:
     truth = lines(written / "truth.jsonl")
     assert {line["kind"] for line in truth} == KINDS
+    assert len(make_crawl(1_500, 3).responses) == 1_500
     with pytest.raises(SkypileError, match="at least 60"):
         write_sample(tmp_path / "none", pages=59)
     assert not (tmp_path / "none").exists()
