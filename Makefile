@@ -43,11 +43,12 @@ lmplz: install  ## build KenLM's lmplz and build_binary from source, once, into 
 demo: install java  ## the embedded sample through the pipeline: funnel, and where to look
 	$(SKYPILE) sample runs/demo/input
 	$(SKYPILE) run --config conf/demo.toml
+	$(SKYPILE) truth runs/demo/out runs/demo/input/truth.jsonl
 	@echo
 	@echo "documents:     runs/demo/out/documents/web/*/part-*.parquet"
 	@echo "one record:    $(SKYPILE) why runs/demo/out https://news2.en.example/"
 	@echo "count again:   $(SKYPILE) funnel runs/demo/out --recount"
-	@echo "the truth:     runs/demo/input/truth.jsonl"
+	@echo "the truth:     runs/demo/input/truth.jsonl (python -m pydoc skypile.sample explains it)"
 
 crawl-demo: install java  ## 1,014 real pages as WARC (from ../shared) through the pipeline
 	@test -f $(SHARED)/tools/make_crawl.py || { echo "no $(SHARED)/tools/make_crawl.py: set SHARED"; exit 1; }

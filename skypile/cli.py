@@ -139,13 +139,41 @@ def gc(
 @app.command()
 def sample(
     out: Annotated[Path, typer.Argument(help="folder to write")],
-    seed: Annotated[int, typer.Option(help="another seed, another arrangement")] = 0,
+    pages: Annotated[int, typer.Option(help="response records, 60 or more")] = 600,
+    seed: Annotated[int, typer.Option(help="another seed, other texts and splits")] = 0,
 ) -> None:
     """Write the embedded sample: WARC files of pages made for this project, the truth beside."""
     from skypile.sample.crawl import write_sample
 
-    truth = write_sample(out, seed=seed)
-    print(f"{truth['records']} records in {truth['files']} WARC files: {out}")
+    made = write_sample(out, pages=pages, seed=seed)
+    print(
+        f"{made['records']:,} records in {made['files']} WARC files, a wiki dump of "
+        f"{made['wiki_pages']} pages: {out}"
+    )
+
+
+@app.command()
+def truth(
+    run: RunFolder,
+    truth: Annotated[Path, typer.Argument(help="the sample's truth.jsonl")],
+    split: Annotated[str | None, typer.Option(help="only tune or test")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Compare a run of the sample with its truth: precision and recall of each stage."""
+    import dataclasses
+
+    from skypile import show
+    from skypile.reader import RunReader
+    from skypile.sample.splits import SPLITS
+    from skypile.sample.truth import load_truth, score
+
+    if split not in (None, *SPLITS):
+        raise SkypileError(f"--split {split}: {' or '.join(SPLITS)}")
+    rows = score(RunReader(run), load_truth(truth, split))
+    if json_:
+        print(json.dumps([dataclasses.asdict(r) | {"f1": r.f1} for r in rows], indent=1))
+    else:
+        show.scores(rows, split, show.console())
 
 
 def main() -> Any:

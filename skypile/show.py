@@ -1,4 +1,4 @@
-"""What people see in a terminal: the funnel and the fate of one record."""
+"""What people see in a terminal: the funnel, the fate of one record, scores against a truth."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skypile.ledger import Funnel
+from skypile.sample.truth import Score
 
 BAR = 8
 
@@ -73,6 +74,30 @@ def _row(
     share = rows / of if of else 0.0
     bar = "█" * round(share * BAR) or ("▏" if rows else "")
     table.add_row(stage, source, what, f"{rows:,}", f"{share:.1%}" if of else "", Text(bar, style))
+
+
+def scores(rows: Sequence[Score], split: str | None, console: Console) -> None:
+    """Print how near a run came to the truth of the sample."""
+    title = "Against the truth of the sample" + (f", split {split}" if split else "")
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("stage", no_wrap=True)
+    table.add_column("what", no_wrap=True)
+    for name in ("n", "precision", "recall", "F1"):
+        table.add_column(name, justify="right", no_wrap=True)
+    before = None
+    for row in rows:
+        if before not in (None, row.stage):
+            table.add_section()
+        numbers = [_share(value) for value in (row.precision, row.recall, row.f1)]
+        table.add_row("" if row.stage == before else row.stage, row.what, f"{row.n:,}", *numbers)
+        before = row.stage
+    console.print(table)
+
+
+def _share(value: float | None) -> Text:
+    if value is None:
+        return Text("-")
+    return Text(f"{value:.3f}", "green" if value >= 0.95 else "yellow" if value >= 0.8 else "red")
 
 
 def fates(fates: Sequence[Mapping[str, Any]], console: Console) -> None:

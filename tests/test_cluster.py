@@ -100,7 +100,7 @@ def test_a_driver_killed_at_random_moments_under_spark(tmp_path: Path) -> None:
 def test_the_sample_has_the_same_rows_on_1_2_and_4_cores(tmp_path: Path) -> None:
     from skypile.sample.crawl import write_sample
 
-    write_sample(tmp_path / "runs/demo/input")
+    write_sample(tmp_path / "runs/demo/input", pages=60)
     (tmp_path / "conf").mkdir()
     text = (REPO / "conf/demo.toml").read_text(encoding="utf8")
     (tmp_path / "conf/demo.toml").write_text(text, encoding="utf8")

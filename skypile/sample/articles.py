@@ -10,22 +10,50 @@ from importlib.resources import files
 
 FILES = ("en", "zh_hans", "zh_hant", "other")
 
+# What a register says of a text's kind; all others are prose: essays, guides, stories.
+QUALITY = {
+    "encyclopedic": "encyclopedic|百科|地方志|museum|博物馆|science explainer|科普|biography",
+    "news": "news|sports report|新闻|新聞|体育报道|obituary|讣告|Zeitungsbericht|incident report",
+    "forum": "forum|论坛|論壇|question and answer|点评",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of main text. kind: p (paragraph), h (heading), li (list item), row (of a table,
+    cells joined by " | "), code (lines kept).
+    """
+
+    kind: str
+    text: str
+
 
 @dataclass(frozen=True)
 class Article:
-    """One text. `lang` is a BCP 47 tag: en, zh-Hans, zh-Hant, yue, lzh, de, ja, ..."""
+    """One text. `lang` is a BCP 47 tag: en, zh-Hans, zh-Hant, yue, lzh, de, ja, ...
+
+    quality: encyclopedic, news, forum, prose, notice, manual, spam or word_salad. generator: what
+    made it, None for a written article.
+    """
 
     id: str
     lang: str
     subject: str
     register: str
     title: str
-    paragraphs: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    quality: str
+    generator: str | None = None
 
     @property
     def gold_text(self) -> str:
-        """What extraction should find: the paragraphs, one a line."""
-        return "\n".join(self.paragraphs)
+        """What extraction should find: the blocks, one a line, code with its own lines."""
+        return "\n".join(b.text for b in self.blocks)
+
+
+def paragraphs(texts: list[str]) -> tuple[Block, ...]:
+    """Texts as paragraphs."""
+    return tuple(Block("p", t) for t in texts)
 
 
 @cache
@@ -44,9 +72,19 @@ def parse(chunk: str) -> Article:
     head, *lines = [line.strip() for line in chunk.strip().split("\n")]
     name, *pairs = [part.strip() for part in head.split("|")]
     fields = dict(pair.split("=", 1) for pair in pairs)
-    title, *paragraphs = [line for line in lines if line]
-    if not paragraphs or not {"lang", "subject", "register"} <= fields.keys():
+    title, *texts = [line for line in lines if line]
+    if not texts or not {"lang", "subject", "register"} <= fields.keys():
         raise ValueError(f"article {name}: incomplete: {head!r}")
-    return Article(
-        name, fields["lang"], fields["subject"], fields["register"], title, tuple(paragraphs)
+    register = fields["register"]
+    quality = next(
+        (q for q, words in QUALITY.items() if any(w in register for w in words.split("|"))), "prose"
     )
+    return Article(
+        name, fields["lang"], fields["subject"], register, title, paragraphs(texts), quality
+    )
+
+
+def file_of(lang: str) -> str:
+    """Which of `FILES` holds the articles of a language."""
+    names = {"en": "en", "zh-Hans": "zh_hans", "zh-Hant": "zh_hant", "yue": "zh_hant"}
+    return (names | {"lzh": "zh_hant"}).get(lang, "other")

@@ -1,350 +1,221 @@
 """The sample as WARC files, with a line of truth for each response record.
 
-Same seed, same bytes. About 60 pages: articles in English, simplified and traditional Chinese and
-other languages, in several templates and charsets; exact and near mirrors; what every crawl has:
-redirects, missing pages, files that are not HTML, empty pages, a record fetched twice, a page
-from after the cut-off date; and a file that ends in the middle of a record.
+Same seed, same bytes. How many records of each kind there are follows from `pages`; each kind
+occurs at least once, so that sixty pages are enough for a quick test.
 """
 
-import gzip
-import hashlib
 import json
-import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
 
+from skypile.errors import SkypileError
+from skypile.sample import pythondocs, warcs, wikidump
 from skypile.sample.articles import Article, articles
-from skypile.sample.templates import TEMPLATES, render
+from skypile.sample.copies import DEGREES, changed
+from skypile.sample.generators import LANGS, MAKERS, SPAM, generate, spam, word_salad
+from skypile.sample.pages import BREAKS, PageMaker, Response, mirrored
+from skypile.sample.specials import specials
+from skypile.sample.splits import SPLITS
 
-CRAWLED = "2023-06-20T08:00:00Z"
+CRAWLED_AGAIN = "2023-06-27T08:00:00Z"
 CRAWLED_LATE = "2023-08-02T08:00:00Z"  # after the paper's cut-off, 2023-06-30
+MIN_PAGES, MAX_PYTHON = 60, 60  # of Python's prose there is no more on every version
+# Shares of all records; what is left goes to the written articles, then to the generators.
+SPECIALS = {
+    **{"redirect": 0.008, "missing": 0.01, "server_error": 0.003, "pdf": 0.006, "json": 0.004},
+    **{"image": 0.003, "blank": 0.005, "noise": 0.004, "menu": 0.012, "stub": 0.01},
+}
+SHARES = {
+    **{"fetched_twice": 0.005, "recrawl": 0.005, "late": 0.006, "fetched_late": 0.006},
+    **{"broken": 0.016, "mirror": 0.06, "near": 0.1, "python": 0.06, "spam": 0.05, "salad": 0.03},
+    **{"others": 0.05},
+}
+FILES = ("00000.warc.gz", "00001.warc", "00002.warc.gz", "00003.warc.gz", "00004.warc.gz")
+PYTHON_FILE, CUT_FILE = 3, 4  # the first depends on the version of Python, the last is cut off
 
 
 @dataclass(frozen=True)
-class Response:
-    """One response record and the truth about it. `expect` is "kept" or a reason of `extract`."""
+class Crawl:
+    """The response records of each file. The last file ends in the middle of its last record."""
 
-    url: str
-    body: bytes
-    kind: str
-    expect: str
-    status: str = "200 OK"
-    content_type: str = "text/html"
-    crawled: str = CRAWLED
-    article: str | None = None
-    lang: str | None = None
-    charset: str | None = None
-    template: str | None = None
-    copy_of: str | None = None
-    gold_text: str | None = None
-    record_id: str = ""
+    groups: tuple[tuple[Response, ...], ...]
+
+    @property
+    def responses(self) -> list[Response]:
+        """All records, in the order of the files."""
+        return [r for group in self.groups for r in group]
 
 
-def write_sample(out: Path, *, seed: int = 0) -> dict[str, int]:
-    """Write `sample-NNNNN.warc[.gz]` and `truth.jsonl` to a folder; records and files written."""
+def write_sample(out: Path, *, pages: int = 600, seed: int = 0) -> dict[str, int]:
+    """Write `sample-NNNNN.warc[.gz]`, `truth.jsonl` and `wiki/` to a folder; what was written.
+
+    Raises:
+        SkypileError: fewer pages than there are kinds of them, that is MIN_PAGES.
+    """
+    crawl = make_crawl(pages, seed)
     out.mkdir(parents=True, exist_ok=True)
-    responses, twice = make_responses(seed)
-    files = [responses[i::3] for i in range(3)]
-    files[2].append(twice)  # behind its first copy, in the order of files and records
-    # The record that is cut off must be one whose loss no other expectation depends on.
-    copied = {r.copy_of for r in responses} | {twice.url}
-    cut = next(
-        i
-        for i, r in enumerate(files[2])
-        if r.kind == "page" and r.lang == "en" and r.url not in copied
-    )
-    files[2].append(files[2].pop(cut))
-    files[2][-1] = replace(files[2][-1], kind="cut_off", expect="truncated_record", gold_text=None)
-    truth: list[dict[str, Any]] = []
-    for number, group in enumerate(files):
-        name = f"sample-{number:05d}.warc" + ("" if number == 1 else ".gz")
-        data = b"".join(_members(group, name, compress=number != 1))
-        if number == 2:
-            last = _record(group[-1])
-            data = data[: len(data) - len(_gzip(last)) // 2]
-        (out / name).write_bytes(data)
-        truth += [_truth(r, name) for r in group]
+    truth = []
+    for number, (name, group) in enumerate(zip(FILES, crawl.groups, strict=True)):
+        file = f"sample-{name}"
+        (out / file).write_bytes(warcs.warc_file(group, file, cut_off=number == CUT_FILE))
+        truth += warcs.truth(group, file)
     lines = "".join(json.dumps(t, ensure_ascii=False) + "\n" for t in truth)
     (out / "truth.jsonl").write_text(lines, encoding="utf8")
-    return {"records": len(truth), "files": len(files)}
+    articles_written = wikidump.write_wiki(out / "wiki", crawl.responses, seed)
+    return {"records": len(truth), "files": len(FILES), "wiki_pages": articles_written}
 
 
-def make_responses(seed: int) -> tuple[list[Response], Response]:
-    """Every response record of the sample, shuffled by the seed, and one that occurs again."""
-    rng = random.Random(f"skypile sample {seed}")
-    english, hans, hant = articles("en"), articles("zh_hans"), articles("zh_hant")
-    pages = [
-        *_pages(english[:13], ["utf-8", "windows-1252"], rng),
-        *_pages(hans[:12], ["utf-8", "gb2312", "gbk", "gb18030"], rng),
-        *_pages(
-            (*hant[:6], *(a for a in hant if a.lang in ("yue", "lzh"))), ["utf-8", "big5"], rng
-        ),
-        *_pages(_others(), ["utf-8", "shift_jis"], rng),
+def make_crawl(pages: int, seed: int) -> Crawl:
+    """Every response record of the sample, in its file."""
+    if pages < MIN_PAGES:
+        raise SkypileError(f"--pages {pages}: at least {MIN_PAGES}, for a page of each kind")
+    maker = PageMaker(seed)
+    odd = {kind: _count(pages, share) for kind, share in SPECIALS.items()}
+    counts = {kind: _count(pages, share) for kind, share in SHARES.items()}
+    counts["python"] = min(counts["python"], MAX_PYTHON)
+    counts["near"] = max(counts["near"], len(DEGREES))
+    others = [maker.page(a, maker.articles[a.id]) for a in _others(counts["others"])]
+    left = pages - sum(odd.values()) - sum(counts.values()) + counts["others"] - len(others) - 1
+    written = _written(min(left * 5 // 8, 108))
+    base = [maker.page(a, maker.articles[a.id]) for a in written]
+    made = _generated(maker, left - len(base), seed)
+    base += others + [maker.page(a, split) for a, split in made]
+    python = [
+        replace(maker.page(a, split, plant=False), kind="python", python=pythondocs.version())
+        for a, split in zip(pythondocs.pages(counts["python"]), cycle(SPLITS), strict=False)
     ]
-    responses = [
-        *pages,
-        *(_mirror(p, i) for i, p in enumerate([pages[0], pages[15], pages[27]])),
-        *(_near_mirror(p, i, rng) for i, p in enumerate(_utf8(pages, "en")[1:3])),
-        *(_near_mirror(p, i, rng) for i, p in enumerate(_utf8(pages, "zh-Hans")[1:3], 2)),
-        *_furniture(),
-        *_late(english[13], hans[12], rng),
+    rest = [
+        *_copies(maker, base, counts, seed),
+        *_advertisements(maker, counts, seed),
+        *_odd_ones(maker, counts, seed),
+        *specials(maker, odd),
     ]
-    rng.shuffle(responses)
-    twice = replace(pages[2], kind="fetched_twice", expect="duplicate_record")
-    named = [replace(r, record_id=_record_id(seed, r)) for r in responses]
-    return named, replace(twice, record_id=_record_id(seed, twice))
+    everything = [*base, *rest]
+    maker.rng("order").shuffle(everything)
+    twice = [
+        replace(p, kind="fetched_twice", expect="duplicate_record")
+        for p in _some(maker, base, counts["fetched_twice"], "twice")
+    ]
+    groups = [everything[i::4] for i in range(4)]
+    cut = maker.page(_text("notice", "en", 8000, seed), _split(maker, "notice", "en"), plant=False)
+    cut = replace(cut, kind="cut_off", expect="truncated_record")
+    groups.insert(PYTHON_FILE, python)
+    groups[CUT_FILE] += [*twice, cut]  # behind their first copies, in the order of the files
+    return Crawl(tuple(map(tuple, groups)))
 
 
-def _others() -> tuple[Article, ...]:
-    """One article of each other language, and two in Japanese for its charsets."""
-    chosen: list[Article] = []
-    for article in articles("other"):
-        if sum(a.lang == article.lang for a in chosen) < (2 if article.lang == "ja" else 1):
-            chosen.append(article)
-    return tuple(chosen)
+def _count(pages: int, share: float) -> int:
+    return max(1, round(pages * share))
 
 
-def _record_id(seed: int, response: Response) -> str:
-    name = f"{seed}/{response.url}" + ("" if response.kind != "mirror" else "/mirror")
-    digest = hashlib.sha256(name.encode()).hexdigest()
-    return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))
+def _text(name: str, code: str, number: int, seed: int) -> Article:
+    return generate(name, code, number, seed)
 
 
-def _pages(group: tuple[Article, ...], charsets: list[str], rng: random.Random) -> list[Response]:
-    names = list(TEMPLATES)
+def _split(maker: PageMaker, name: str, code: str) -> str:
+    return maker.generators[f"{name}-{code}"]
+
+
+def _some(maker: PageMaker, pages: Sequence[Response], count: int, why: str) -> list[Response]:
+    return maker.rng(why).sample(list(pages), count)
+
+
+def _others(count: int) -> list[Article]:
+    """Articles in other languages, one of each first; in Japanese a second one soon."""
+    ranked = sorted(articles("other"), key=lambda a: (a.id[-3:] > "001", a.lang != "ja", a.id))
+    return ranked[: max(count, 7)]
+
+
+def _written(count: int) -> list[Article]:
+    """So many of the written articles, all three files in proportion; Cantonese and literary
+    Chinese come first among the traditional ones.
+    """
+    hant = articles("zh_hant")
+    files = (articles("en"), articles("zh_hans"), (*hant[16:19], *hant[:16], hant[19]))
+    ranked = [(i / len(file), n, a) for n, file in enumerate(files) for i, a in enumerate(file)]
+    return [a for _, _, a in sorted(ranked, key=lambda r: r[:2])[:count]]
+
+
+def _generated(maker: PageMaker, count: int, seed: int) -> list[tuple[Article, str]]:
+    turns = cycle([(name, code) for name in MAKERS for code in LANGS])
+    return [
+        (_text(name, code, i // (len(MAKERS) * len(LANGS)), seed), _split(maker, name, code))
+        for i, (name, code) in enumerate(islice(turns, count))
+    ]
+
+
+def _copies(
+    maker: PageMaker, base: list[Response], counts: dict[str, int], seed: int
+) -> list[Response]:
+    """Mirrors, the same page fetched again, and near-duplicates of all degrees in turn."""
     made = []
-    for i, article in enumerate(group):
-        charset = next(
-            c for c in [*charsets[i % len(charsets) :], *charsets] if _encodes(article, c)
+    for i, page in enumerate(_some(maker, base, counts["mirror"], "mirrors")):
+        host = f"mirror{2 * (i // 2 % 9) + SPLITS.index(page.split)}.example"
+        made.append(mirrored(page, host, maker.record_id(f"mirror{i}/{page.url}")))
+    for page in _some(maker, base, counts["recrawl"], "recrawl"):
+        again = replace(mirrored(page, "", maker.record_id(f"recrawl/{page.url}")), url=page.url)
+        made.append(replace(again, kind="recrawl", degree="recrawl", crawled=CRAWLED_AGAIN))
+    long = [p for p in base if p.article and sum(b.kind == "p" for b in p.article.blocks) >= 3]
+    for i, page in enumerate(_some(maker, long, counts["near"], "near")):
+        assert page.article
+        degree = DEGREES[i % len(DEGREES)]
+        donor = _donor(maker, page, seed)
+        article = changed(page.article, degree, donor, maker.rng(f"near/{page.article.id}"))
+        copy = maker.page(
+            *(article, page.split), plant=False, kind="near_mirror", original=page, degree=degree
         )
-        template = names[(i + len(article.id)) % len(names)]
-        # Declared in the header, in the page, in both, or nowhere.
-        where = ("header", "meta", "both", "none")[i % 4] if charset != "utf-8" else "both"
-        made.append(_page(article, template, charset, where, i, rng))
+        # What was planted came along where the change left it alone.
+        text = article.gold_text
+        kept = tuple(p for p in page.planted if p.text in text)
+        made.append(replace(copy, planted=kept))
     return made
 
 
-def _encodes(article: Article, charset: str) -> bool:
-    try:
-        (article.title + article.gold_text).encode(_codec(charset))
-    except UnicodeEncodeError:
-        return False
-    return True
+def _donor(maker: PageMaker, page: Response, seed: int) -> Article:
+    """Another text of the same language and split, which is no page of the sample if it can be."""
+    article = page.article
+    assert article
+    if article.generator:
+        code = next(c for c, lang in LANGS.items() if lang == article.lang)
+        return _text(article.generator, code, 7000 + int(article.id[-4:]), seed)
+    name = {"en": "match", "zh-Hans": "match"}.get(article.lang)
+    if name:
+        code = next(c for c, lang in LANGS.items() if lang == article.lang)
+        return _text(name, code, 6000 + int(article.id[-3:]), seed)
+    kin = [a for a in (*articles("zh_hant"), *articles("other")) if a.lang == article.lang]
+    return next((a for a in kin if a.id != article.id), kin[0])
 
 
-def _codec(charset: str) -> str:
-    return {"big5": "big5hkscs", "shift_jis": "cp932"}.get(charset, charset)
+def _advertisements(maker: PageMaker, counts: dict[str, int], seed: int) -> list[Response]:
+    topics = zip(*(cycle([(code, t) for t in SPAM[code]]) for code in LANGS), strict=False)
+    made = []
+    for i, pair in enumerate(islice(topics, (counts["spam"] + 1) // 2)):
+        for code, topic in pair[: counts["spam"] - 2 * i]:
+            text = spam(code, topic, i, seed)
+            page = maker.page(text, maker.spam[code][topic], plant=False)
+            made.append(replace(page, kind="spam"))
+    for i in range(counts["salad"]):
+        text = word_salad(list(LANGS)[i % 2], i, seed)
+        page = maker.page(text, SPLITS[i // 2 % 2], plant=False)
+        made.append(replace(page, kind="word_salad"))
+    return made
 
 
-def _page(
-    article: Article, template: str, charset: str, where: str, number: int, rng: random.Random
-) -> Response:
-    host = f"{template.replace('_', '-')}{number % 3 + 1}.{article.lang.lower()}.example"
-    meta = f'<meta charset="{charset}">\n' if where in ("meta", "both") else ""
-    others = [a.title for a in _same_file(article) if a.id != article.id]
-    html = render(
-        template,
-        article,
-        date=f"2023-0{number % 5 + 1}-{number % 27 + 1:02d}",
-        meta=meta,
-        related=rng.sample(others, 5),
-    )
-    header = f"; charset={charset}" if where in ("header", "both") else ""
-    return Response(
-        url=f"https://{host}/{article.id}.html",
-        body=html.encode(_codec(charset), "xmlcharrefreplace"),
-        kind="page",
-        expect="kept",
-        content_type=f"text/html{header}",
-        article=article.id,
-        lang=article.lang,
-        charset=charset,
-        template=template,
-        gold_text=article.gold_text,
-    )
-
-
-def _same_file(article: Article) -> tuple[Article, ...]:
-    name = {
-        "en": "en",
-        "zh-Hans": "zh_hans",
-        "zh-Hant": "zh_hant",
-        "yue": "zh_hant",
-        "lzh": "zh_hant",
-    }.get(article.lang, "other")
-    return articles(name)
-
-
-def _utf8(pages: list[Response], lang: str) -> list[Response]:
-    return [p for p in pages if p.charset == "utf-8" and p.lang == lang]
-
-
-def _mirror(page: Response, number: int) -> Response:
-    return replace(
-        page,
-        url=f"https://mirror{number}.example/{page.article}.html",
-        kind="mirror",
-        copy_of=page.url,
-    )
-
-
-def _near_mirror(page: Response, number: int, rng: random.Random) -> Response:
-    """The page with one paragraph less and a sentence of its own at the end."""
-    assert page.gold_text
-    gone = rng.choice(page.gold_text.split("\n")[1:])
-    added = (
-        "转载自网络，文字略有改动，图片请见原文。"
-        if page.lang == "zh-Hans"
-        else ("This copy was shortened a little and first appeared elsewhere under the same title.")
-    )
-    from html import escape
-
-    html = page.body.decode("utf8").replace(escape(gone), added, 1)
-    return replace(
-        page,
-        url=f"https://copies.example/{number}/{page.article}.html",
-        body=html.encode(),
-        kind="near_mirror",
-        copy_of=page.url,
-        gold_text=page.gold_text.replace(gone, added, 1),
-    )
-
-
-def _furniture() -> list[Response]:
-    """What every crawl brings home besides pages of text."""
-    menu = render_menu()
-    return [
-        Response(
-            "https://news1.en.example/old.html",
-            b"",
-            "redirect",
-            "http_error",
-            status="301 Moved Permanently",
-        ),
-        Response(
-            "https://news1.en.example/gone.html",
-            b"<html><body><h1>Not found</h1></body></html>",
-            "missing",
-            "http_error",
-            status="404 Not Found",
-        ),
-        Response(
-            "https://blog1.en.example/paper.pdf",
-            b"%PDF-1.7\n" + bytes(range(256)) * 4,
-            "pdf",
-            "not_html",
-            content_type="application/pdf",
-        ),
-        Response(
-            "https://blog1.en.example/feed.json",
-            b'{"items": []}',
-            "json",
-            "not_html",
-            content_type="application/json",
-        ),
-        Response("https://forum1.zh-hans.example/blank.html", b"", "blank", "empty"),
-        Response(
-            "https://forum1.zh-hans.example/noise.html",
-            b"\x89PNG\r\n\x1a\n" + hashlib.shake_256(b"noise").digest(4096),
-            "noise",
-            "undecodable",
-        ),
-        Response("https://news2.en.example/", menu, "menu", "no_paragraph_run", lang="en"),
-        Response(
-            "https://blog2.zh-hans.example/soon.html",
-            "<html><body><h1>建设中</h1><p>本页面正在建设，敬请期待。</p></body></html>".encode(),
-            "stub",
-            "too_short",
-            lang="zh-Hans",
-        ),
-    ]
-
-
-def render_menu() -> bytes:
-    """A front page: links and teasers, no text."""
-    titles = "".join(f"<li><a href='/{a.id}'>{a.title}</a></li>" for a in articles("en")[:6])
-    return f"<html><head><title>Front</title></head><body><ul>{titles}</ul></body></html>".encode()
-
-
-def _late(english: Article, hans: Article, rng: random.Random) -> list[Response]:
-    """Pages fetched after the cut-off: one written before it, one after."""
-    early = _page(english, "news", "utf-8", "both", 3, rng)
-    late = _page(hans, "news", "utf-8", "both", 3, rng)
-    body = late.body.replace(b"2023-04-04", b"2023-07-14")
-    return [
-        replace(early, kind="fetched_late", crawled=CRAWLED_LATE),
-        replace(
-            late,
-            body=body,
-            kind="late",
-            crawled=CRAWLED_LATE,
-            expect="after_cutoff",
-            gold_text=None,
-        ),
-    ]
-
-
-def _truth(response: Response, file: str) -> dict[str, Any]:
-    fields = (
-        "record_id",
-        "url",
-        "kind",
-        "expect",
-        "article",
-        "lang",
-        "charset",
-        "template",
-        "copy_of",
-        "gold_text",
-    )
-    return {"file": file, **{f: getattr(response, f) for f in fields}}
-
-
-def _members(group: list[Response], name: str, *, compress: bool) -> list[bytes]:
-    pack = _gzip if compress else bytes
-    info = f"software: skypile sample\r\nformat: WARC File Format 1.1\r\nfile: {name}\r\n".encode()
-    records = [_warc("warcinfo", "application/warc-fields", info, name, None, CRAWLED)]
-    for response in group:
-        path = response.url.split("/", 3)[3]
-        request = f"GET /{path} HTTP/1.1\r\nHost: {response.url.split('/')[2]}\r\n\r\n".encode()
-        records.append(
-            _warc(
-                "request",
-                "application/http; msgtype=request",
-                request,
-                "req-" + response.record_id,
-                response.url,
-                response.crawled,
-            )
-        )
-        records.append(_record(response))
-    return [pack(r) for r in records]
-
-
-def _record(response: Response) -> bytes:
-    http = (
-        f"HTTP/1.1 {response.status}\r\nContent-Type: {response.content_type}\r\n"
-        f"Content-Length: {len(response.body)}\r\n\r\n"
-    ).encode() + response.body
-    return _warc(
-        "response",
-        "application/http; msgtype=response",
-        http,
-        response.record_id,
-        response.url,
-        response.crawled,
-    )
-
-
-def _warc(kind: str, mime: str, block: bytes, name: str, url: str | None, date: str) -> bytes:
-    target = f"WARC-Target-URI: {url}\r\n" if url else ""
-    head = (
-        f"WARC/1.1\r\nWARC-Type: {kind}\r\nWARC-Record-ID: <urn:uuid:{name}>\r\n"
-        f"WARC-Date: {date}\r\n{target}Content-Type: {mime}\r\nContent-Length: {len(block)}\r\n\r\n"
-    )
-    return head.encode() + block + b"\r\n\r\n"
-
-
-def _gzip(data: bytes) -> bytes:
-    return gzip.compress(data, 6, mtime=0)
+def _odd_ones(maker: PageMaker, counts: dict[str, int], seed: int) -> list[Response]:
+    """Pages of broken HTML; pages fetched after the cut-off, written before it and after it."""
+    turns = cycle([(name, code) for code in LANGS for name in MAKERS if name != "thread"])
+    made = []
+    for i, breakage in enumerate(islice(cycle(BREAKS), counts["broken"])):
+        name, code = next(turns)
+        text = _text(name, code, 5000 + i, seed)
+        made.append(maker.page(text, _split(maker, name, code), kind="broken", broken=breakage))
+    for kind in ("fetched_late", "late"):
+        for i in range(counts[kind]):
+            name, code = next(turns)
+            text = _text(name, code, 5500 + i, seed)
+            page = maker.page(text, _split(maker, name, code), kind=kind, plant=False)
+            page = replace(page, crawled=CRAWLED_LATE)
+            made.append(replace(page, expect="after_cutoff") if kind == "late" else page)
+    return made
