@@ -134,8 +134,13 @@ def sentences(line: str) -> int:
 
 
 def is_terminal(line: str) -> bool:
-    last = line[-2] if line[-1] in characters._CLOSER and len(line) > 1 else line[-1]
-    return last in characters._TERMINAL + characters._QUOTE and not line.endswith("...")
+    last = line[-1]
+    if last in characters._CLOSER and len(line) > 1:
+        opener = max(line.rfind("(", 1, -1), line.rfind("（", 1, -1))
+        near = opener > len(line) - 2 - 40
+        last = line[-2] + (strip(line[:opener])[-1:] if near else "")
+    ends = characters._TERMINAL + characters._QUOTE
+    return any(c in ends for c in last) and not line.endswith("...")
 
 
 def longest_token(text: str) -> int:
@@ -155,7 +160,7 @@ def plain(text: str) -> dict[str, Any]:
     found = [u for line in of_lines for u in line]
     words = [u for u in found if not WIDE.match(u)]
     wide = len(found) - len(words)
-    equivalents = len(words) + wide / 1.6
+    equivalents = len(words) + wide / 1.8
     letters = sum(map(len, words))
     alpha = sum(any(kind_of(c) == "letter" for c in w) for w in words)
     kinds = Counter(map(kind_of, text))
@@ -180,7 +185,7 @@ def plain(text: str) -> dict[str, Any]:
     script = ["javascript" in line for line in lowered]
     policy = [any(p in line for p in signals.POLICY_PHRASES) for line in lowered]
     few_lines = [
-        sum(not WIDE.match(u) for u in line) + sum(bool(WIDE.match(u)) for u in line) / 1.6 < 3
+        sum(not WIDE.match(u) for u in line) + sum(bool(WIDE.match(u)) for u in line) / 1.8 < 3
         for line in of_lines
     ]
     out = [s or p for s, p, line in zip(script, policy, stripped, strict=True) if line]
@@ -212,7 +217,7 @@ def plain(text: str) -> dict[str, Any]:
         "ellipsis_line_fraction": share(
             sum(line.endswith(("...", "。。。", "…", "⋯")) for line in lines)
         ),
-        "alpha_word_fraction": over(alpha + wide / 1.6, equivalents),
+        "alpha_word_fraction": over(alpha + wide / 1.8, equivalents),
         "en_stop_words": len({*map(fold, words)} & {*signals.EN_STOP_WORDS}),
         "zh_stop_words": len({*stops}),
         "stop_words": max(len({*map(fold, words)} & {*signals.EN_STOP_WORDS}), len({*stops})),
@@ -225,6 +230,7 @@ def plain(text: str) -> dict[str, Any]:
         "duplicate_paragraph_fraction": duplicate_paragraph,
         "duplicate_paragraph_char_fraction": duplicate_paragraph_chars,
         "terminal_line_fraction": share(sum(map(is_terminal, lines))),
+        "sentence_line_fraction": share(sum(sentences(line) > 0 for line in lines)),
         "few_word_line_fraction": share(sum(few_lines)),
         "sentences": sum(map(sentences, lines)),
         "c4_sentences": sum(map(sentences, kept)),

@@ -3,14 +3,24 @@
 Why compiled at all: a loop with a hash table (repeated n-grams) or with many small branches
 (personal data) is 5 to 30 times slower in NumPy, whose every step is a pass over the text.
 
-What a worker pays: importing Numba about half a second, the first call one to ten seconds, once a
-machine: the machine code is cached beside the module, or below NUMBA_CACHE_DIR or the user's cache
-folder where that cannot be written, and other processes load it in a tenth of a second. Two that
-compile at once do no harm. All arithmetic is on integers, so compiling does not change a result.
+What a worker pays: importing Numba about half a second, the first call some twenty seconds of one
+core, once a machine: the machine code is kept below `__pycache__`, or NUMBA_CACHE_DIR where that is
+set, or the user's cache folder, and other processes load it in half a second. Two that compile at
+once do no harm. Arithmetic is on integers, so compiling does not change a result.
+
+Numba by itself takes cached code for current as long as the file of the function called is the
+same, though it holds the code of functions from other files, too. Hence a folder of its own for
+every state of all compiled modules together.
 """
 
+import functools
+import hashlib
+import importlib.resources
+import os
+import tempfile
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar, cast
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numba
 import numpy as np
@@ -26,5 +36,33 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def compiled(function: F) -> F:
-    """The function as machine code, without the GIL; in a test run as well."""
-    return cast(F, numba.njit(cache=True, nogil=True)(function))
+    """The function as machine code, without the GIL."""
+    folder, config = _folder(), cast(Any, numba.config)
+    before, config.CACHE_DIR = config.CACHE_DIR, folder
+    try:
+        made = numba.njit(cache=bool(folder), nogil=True)(function)
+    finally:
+        config.CACHE_DIR = before
+    return cast(F, made)
+
+
+@functools.cache
+def _folder() -> str:
+    """Where machine code of these sources is kept; empty where no place can be written."""
+    sources = hashlib.blake2b(digest_size=8)
+    for file in sorted(importlib.resources.files(__package__).iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".py"):
+            text = file.read_bytes()
+            if b"skypile.kernels.compiled" in text:
+                sources.update(text)
+    here = Path(__file__).parent / "__pycache__"
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "skypile"
+    for base in (os.environ.get("NUMBA_CACHE_DIR"), here, home):
+        folder = Path(base or os.devnull) / f"compiled-{sources.hexdigest()}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError:
+            continue
+        return str(folder)
+    return ""

@@ -3,8 +3,8 @@
 A word of Latin or other spaced letters counts where it stands alone: `ass` is not in `class`. A
 word with a Han or kana character counts wherever it stands, since nothing separates words; what
 keeps it from false alarms are the *innocent* words of the same list: an occurrence inside one of
-these does not count (`!理性交流` for `性交`). Of flagged words that overlap, the first counts, and of
-those that begin together the longest. Case, width and compatibility forms are folded (NFKC);
+these does not count (`!理性交流` for `性交`). Of flagged words that overlap, the first counts, and
+of those that begin together the longest. Case, width and compatibility forms are folded (NFKC);
 simplified and traditional are not: a list names both.
 """
 

@@ -1,11 +1,13 @@
 """How much of a text repeats itself: lines, paragraphs and n-grams of units (Gopher, table A1).
 
 A unit is a word or a Han or kana character (skypile.kernels.scan). Gopher's n counts words; where
-most units are characters an n-gram of n words is one of 1.6 n characters, so that it spans as much
-text: a 5-gram is 8 characters (and an 8-gram the 13 of ChineseWebText). Without that, two
+most units are characters an n-gram of n words is one of 1.8 n characters, so that it spans as much
+text: a 5-gram is 9 characters (and a 7-gram the 13 of ChineseWebText). Without that, two
 characters are one common word, and the commonest 2-gram of any Chinese text is 的 and something.
-Counting words of a segmenter instead costs 30 times as much (jieba, .34 MB/s), and differs between
-simplified and traditional forms.
+With it, 250 news texts repeat as much as FineWeb-2 finds with jieba's words: .043 of the characters
+in 5-grams by either measure, 3.2 % and 3.6 % of the texts above its threshold. (At 1.6 n, 5.2 %.)
+Counting words of a segmenter would cost more than all other signals together (jieba, .34 MB/s),
+and differ between simplified and traditional forms.
 
 Equality is that of 64-bit hashes. Work is linear; a long text is taken in windows of MAX_UNITS
 units and MAX_UNITS lines, each for itself, so that memory is bounded (20 MB).

@@ -5,8 +5,12 @@ as the signals are stored. The name of the rule is the reason. Profiles are data
 may take one, change thresholds by name, or leave rules out.
 
 Where the papers' units are words they are those of skypile.kernels.signals, in which thresholds for
-English hold for Chinese too; `zh` has values that were found on Chinese. Left out: Gopher's rules
-on bullets `•` alone (dashes count as well), C4's list of bad words (give one: `flagged_words`).
+English hold for Chinese too. `zh` has values that were found on Chinese: FineWeb-2's, and of
+ChineseWebText's those on lines, Han and flagged words. Its least length of 200 characters drops one
+short news item in twenty and is left to `chinesewebtext`; FineWeb-2's is 50 words, 90 characters.
+
+Left out: C4's list of bad words (give one: `flagged_words`), and that Gopher's bullets are `•`
+alone (dashes and other marks count as well).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -113,7 +117,6 @@ PROFILES: Mapping[str, Profile] = {
         Rule("fineweb_newlines", "newline_to_word_ratio", high=0.3, source="datatrove"),
     ),
     "zh": (
-        Rule("zh_chars", "chars", low=201, source=_CWT),
         Rule("zh_mean_line_chars", "mean_line_chars", low=10, source=_CWT),
         Rule("zh_han", "han_fraction", low=0.3, source=_CWT),
         Rule("zh_flagged_words", "flagged_words_per_line", high=0.5, source=_CWT),
@@ -134,7 +137,9 @@ PROFILES: Mapping[str, Profile] = {
         ),
         Rule("zh_alpha_words", "alpha_word_fraction", low=0.735, source=_FINEWEB2),
         Rule("zh_stop_words", "zh_stop_words", low=2, source=_FINEWEB2),
-        Rule("zh_terminal_lines", "terminal_line_fraction", low=0.106, source=_FINEWEB2),
+        # FineWeb-2 looks at the ends of lines. A Chinese news item is often one line that ends in a
+        # name or is cut off, and is no list.
+        Rule("zh_sentence_lines", "sentence_line_fraction", low=0.106, source=_FINEWEB2),
         Rule("zh_newlines", "newline_to_word_ratio", high=0.178, source=_FINEWEB2),
         Rule("zh_duplicate_lines", "duplicate_line_fraction", high=0.287, source=_FINEWEB2),
         Rule(
@@ -151,6 +156,14 @@ PROFILES: Mapping[str, Profile] = {
                 **{8: 0.154, 9: 0.14, 10: 0.127},
             },
         ),
+    ),
+    "chinesewebtext": (
+        Rule("chinesewebtext_chars", "chars", low=201, source=_CWT),
+        Rule("chinesewebtext_mean_line_chars", "mean_line_chars", low=10, source=_CWT),
+        Rule("chinesewebtext_han", "han_fraction", low=0.3, source=_CWT),
+        Rule("chinesewebtext_flagged_words", "flagged_words_per_line", high=0.5, source=_CWT),
+        # 13 characters are a 7-gram here; theirs counts the first occurrence, too.
+        Rule("chinesewebtext_repetition", "duplicate_7gram_char_fraction", high=0.5, source=_CWT),
     ),
 }
 

@@ -28,11 +28,13 @@ from skypile.kernels.characters import (
 )
 from skypile.kernels.compiled import I64, U8, U16, U32, U64, compiled
 
-# What a Han or kana character counts as. In letters: see skypile.kernels.paragraphs, 3.5. In words:
-# an English word and its space are 5.7 letters, 1.6 Han characters; jieba's words of zh_web_text
-# have 1.86, and 1.6 once its punctuation tokens count as words, as they do in FineWeb-2.
+# What a Han or kana character counts as. In letters, 3.5: see skypile.kernels.paragraphs. In words:
+# jieba's words of shared/data/zh_web_text have 1.86 characters (1.72 in blogs, 2.09 in statutes);
+# an English word and its space are 5.7 letters, 1.6 characters.
 WIDE_LETTERS = 3.5
-WIDE_PER_WORD = 1.6
+WIDE_PER_WORD = 1.8
+
+ASIDE_CHARS = 40  # a remark in brackets behind the end of a sentence: (Reuters), （记者 王某）
 
 SHORT_LINE_LETTERS = 30.0  # FineWeb's short line, in letters: 8 Han characters
 FEW_WORDS = 3.0  # C4: a line of fewer words is no text
@@ -42,14 +44,21 @@ COUNTERS = (
     *("chars", "solid", "han", "kana", "latin", "digits", "punctuation", "symbols", "odd"),
     *("words", "word_chars", "alpha_words", "longest", "hashes", "ellipses", "braces"),
     *("lines", "line_chars", "newlines", "bullet_lines", "ellipsis_lines", "terminal_lines"),
-    *("short_lines", "few_word_lines", "sentences", "c4_sentences", "c4_line_chars"),
+    *(
+        "short_lines",
+        "few_word_lines",
+        "sentence_lines",
+        "sentences",
+        "c4_sentences",
+        "c4_line_chars",
+    ),
     *("en_stop_words", "zh_stop_words", "zh_stop_chars", "gaps"),  # the first two as bits
 )
 CHARS, SOLID, N_HAN, N_KANA, N_LATIN, N_DIGITS, N_PUNCTUATION, N_SYMBOLS, N_ODD = range(9)
 WORDS, WORD_CHARS, ALPHA_WORDS, LONGEST, HASHES, ELLIPSES, BRACES = range(9, 16)
 LINES, LINE_CHARS, NEWLINES, BULLET_LINES, ELLIPSIS_LINES, TERMINAL_LINES = range(16, 22)
-SHORT_LINES, FEW_WORD_LINES, SENTENCES, C4_SENTENCES, C4_LINE_CHARS = range(22, 27)
-EN_STOP_WORDS, ZH_STOP_WORDS, ZH_STOP_CHARS, GAPS = range(27, 31)
+SHORT_LINES, FEW_WORD_LINES, SENTENCE_LINES, SENTENCES, C4_SENTENCES, C4_LINE_CHARS = range(22, 28)
+EN_STOP_WORDS, ZH_STOP_WORDS, ZH_STOP_CHARS, GAPS = range(28, 32)
 
 _WORD = LETTER | DIGIT | MARK | SYMBOL
 _NEWLINE, _HASH, _FULL_HASH, _DOT, _CJK_STOP = 10, 35, 0xFF03, 46, 0x3002
@@ -80,6 +89,16 @@ def decode(data: U8, start: int, stop: int, out: U32) -> int:
         size += 1
         i += more + 1
     return size
+
+
+@compiled
+def trim(text: U32, start: int, stop: int, flags: U16) -> tuple[int, int]:
+    """A range without the space around it."""
+    while start < stop and flags[text[start]] & SPACE:
+        start += 1
+    while start < stop and flags[text[stop - 1]] & SPACE:
+        stop -= 1
+    return start, stop
 
 
 @compiled
@@ -186,6 +205,15 @@ def _sentences(text: U32, start: int, stop: int, flags: U16) -> int:
 
 
 @compiled
+def _before_aside(text: U32, start: int, stop: int, flags: U16) -> int:
+    """Where the last character is before a line's closing remark in brackets, if there is one."""
+    for i in range(stop - 2, max(start, stop - 2 - ASIDE_CHARS), -1):
+        if text[i] in (0x28, 0xFF08):
+            return trim(text, start, i, flags)[1] - 1
+    return stop - 1
+
+
+@compiled
 def _ends(
     text: U32,
     start: int,
@@ -201,7 +229,7 @@ def _ends(
     count[ELLIPSIS_LINES] += cut or (last == _CJK_STOP and dots) or (flags[last] & ELLIPSIS) != 0
     f = flags[last]
     if f & CLOSER and stop - start > 1:
-        f = flags[text[stop - 2]]
+        f = flags[text[stop - 2]] | flags[text[_before_aside(text, start, stop, flags)]]
     # An English text cut off ends in three points (C4); a Chinese sentence may end in ……
     terminal = (f & (TERMINAL | QUOTE)) != 0 and not cut
     count[TERMINAL_LINES] += terminal
@@ -234,19 +262,10 @@ def _line(
     count[FEW_WORD_LINES] += few
     sentences = _sentences(text, start, stop, flags)
     count[SENTENCES] += sentences
+    count[SENTENCE_LINES] += sentences > 0
     if terminal and not few and not skipped and longest <= MAX_WORD_CHARS:
         count[C4_SENTENCES] += sentences
         count[C4_LINE_CHARS] += stop - start
-
-
-@compiled
-def trim(text: U32, start: int, stop: int, flags: U16) -> tuple[int, int]:
-    """A range without the space around it."""
-    while start < stop and flags[text[start]] & SPACE:
-        start += 1
-    while start < stop and flags[text[stop - 1]] & SPACE:
-        stop -= 1
-    return start, stop
 
 
 @compiled

@@ -34,7 +34,7 @@ SIGNALS: tuple[Signal, ...] = (
     _count("lines", "lines that are not blank"),
     _count("words", "words of scripts with spaces: runs of letters, digits and symbols"),
     _count("wide_chars", "Han and kana characters"),
-    _ratio("word_equivalents", "words + wide_chars / 1.6 (Gopher: 50 to 100,000 words)"),
+    _ratio("word_equivalents", "words + wide_chars / 1.8 (Gopher: 50 to 100,000 words)"),
     _ratio("mean_word_letters", "letters a word equivalent; a wide character is 3.5 (Gopher)"),
     _ratio("mean_word_chars", "code points a word equivalent (FineWeb-2: 1 to 5 for Chinese)"),
     _count("longest_word_chars", "longest run without white space and wide characters (C4)"),
@@ -65,6 +65,7 @@ SIGNALS: tuple[Signal, ...] = (
         for n in repetition.DUPLICATE_N
     ),
     _ratio("terminal_line_fraction", "of the lines, end as a sentence or quotation (C4, FineWeb)"),
+    _ratio("sentence_line_fraction", "of the lines, have an end of a sentence anywhere"),
     _ratio("few_word_line_fraction", "of the lines, have fewer than 3 word equivalents (C4)"),
     _count("sentences", "ends of sentences"),
     _count("c4_sentences", "of these, in lines that C4 keeps (C4: at least 5)"),
@@ -124,7 +125,7 @@ def columns_of(n: dict[str, Any]) -> dict[str, Any]:
         "flagged_words_per_line": over(n["flagged_words"], lines),
         "flagged_char_fraction": np.minimum(over(n["flagged_chars"], solid), 1),
     }
-    for name in ("bullet", "ellipsis", "terminal", "few_word", "short"):
+    for name in ("bullet", "ellipsis", "terminal", "few_word", "short", "sentence"):
         columns[f"{name}_line_fraction"] = over(n[f"{name}_lines"], lines)
     for name in ("line", "paragraph"):
         columns[f"duplicate_{name}_fraction"] = over(n[f"rep_duplicate_{name}s"], n[f"rep_{name}s"])

@@ -1,7 +1,7 @@
 r"""Statistics of documents that the rules of Gopher, C4 and FineWeb are made of, for English and
 Chinese alike: measured for every document, cut by nothing here (skypile.kernels.rules cuts).
 
-Where the papers count words, a Han or kana character counts as 1 / 1.6 word, and where they count
+Where the papers count words, a Han or kana character counts as 1 / 1.8 word, and where they count
 letters, as 3.5 letters (skypile.kernels.scan says why): the papers' thresholds then mean about the
 same for Chinese, with no segmenter, and for a text of both. Lines are what `\n` separates; blank
 ones are not counted. A fraction whose denominator is zero is zero.
