@@ -13,23 +13,19 @@ gzip member that stores a .warc.gz may yield records of that one.
 
 import datetime
 import re
-import zlib
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from skypile.kernels import http
+from skypile.kernels import http, members
+from skypile.kernels.members import START, Damage
 
-_HOLD = 64 << 20  # kept for a second look; not a setting, since ordinals must not depend on one
-_READ, _FEED, _MAKE = 1 << 20, 64 << 10, 512 << 10  # bytes from the file, into and out of zlib
-_MAX_HEAD, _LOOK = 1 << 20, 512  # bytes; the latter more than _START matches
-_GZIP, _END = b"\x1f\x8b\x08", b"\r\n\r\n"
+_READ, _MAX_HEAD = 1 << 20, 1 << 20  # bytes
+_END = b"\r\n\r\n"
 _NEWLINES = re.compile(rb"[\r\n]+")
-_BEHIND = re.compile(rb"(?i)\r\n\r\n|[\r\n]*(?:WARC/|\Z)")
-_START = re.compile(rb"WARC/\d{1,2}\.\d{1,3}[ \t]{0,4}\r{0,2}\n[a-z][\w-]{0,64}[ \t]{0,4}:", re.I)
-_HEAD = re.compile(rb"(%b)|%b" % (_START.pattern, http.BLANK.pattern), re.I)
+_HEAD = re.compile(rb"(%b)|%b" % (START.pattern, http.BLANK.pattern), re.I)
 
 
 @dataclass(frozen=True)
@@ -50,15 +46,6 @@ class Record:
     problem: str | None  # `payload` is what could be read, then
     detail: str | None  # what exactly the problem is
     truncated: bool = False  # WARC-Truncated says so, or the HTTP body is shorter than it says
-
-
-@dataclass(frozen=True)
-class Damage:
-    """Where a file is not as it should be: `truncated_record`, `malformed_record`, `not_a_warc`."""
-
-    offset: int
-    reason: str
-    detail: str
 
 
 class WarcReader:
@@ -82,12 +69,12 @@ class WarcReader:
         self.damages: list[Damage] = []
         self.counts: Counter[str] = Counter()
         self.at_cut_point = False
-        self._raw = _Buffer(iter(lambda: stream.read(_READ), b""), start)
+        self._raw = members.Buffer(iter(lambda: stream.read(_READ), b""), start)
         self._ordinal, self._max = first_ordinal, max_record_bytes
         self._want = want if callable(want) else want.__contains__
 
     def __iter__(self) -> Iterator[Record]:
-        for text in _stretches(self._raw):
+        for text in members.stretches(self._raw):
             self._text = text
             while text.fill(1):
                 self._offset = text.offset
@@ -162,15 +149,15 @@ class WarcReader:
     def _block(self, head: int, size: int, keep: int) -> tuple[bytes, http.Problem]:
         """(first `keep` bytes of the block behind the head, what is wrong). Drops both."""
         text, data, first, block = self._text, self._text.data, self._text.at, b""
-        if size > max(_HOLD, self._max):
+        if size > max(members.HOLD, self._max):
             text.fill(head + keep)
             block = bytes(data[head : head + keep])
             whole, end = text.skip(head + size), 0
         else:
             whole, end = text.fill(head + size, join=True), min(head + size, len(data))
         closed = whole and text.closed(end)
-        if not closed and size <= _HOLD:
-            other = _START.search(data, head, end + _LOOK)
+        if not closed and size <= members.HOLD:
+            other = START.search(data, head, end + members.LOOK)
             if other and other.start() < end:
                 whole, end = False, other.start()
         block = block or bytes(memoryview(data)[head : min(head + keep, end)])
@@ -217,131 +204,3 @@ def _date(text: str) -> str | None:
     with suppress(ValueError):
         return text if datetime.datetime.fromisoformat(text) else None
     return None
-
-
-class _Buffer:
-    """Bytes out of an iterator, as many as asked for: `data`, after `at` that were dropped. `fault`
-    is how they end badly, as a generator returns it. raw: what they are inflated from, if anything.
-    """
-
-    def __init__(self, pieces: Iterator[bytes], start: int, raw: "_Buffer | None" = None) -> None:
-        self.data, self.at, self._pieces = bytearray(), 0, pieces
-        self._start, self._raw, self.plain = start, raw, raw is None
-        self.fault: Damage | None = None
-
-    @property
-    def offset(self) -> int:
-        return self._start + self.at if self.plain else self._start
-
-    def fill(self, size: int, join: bool = False) -> bool:
-        """Whether `data` has as many, after reading on; join: in a member without a record, too."""
-        while True:
-            try:
-                while len(self.data) < size:
-                    self.data += next(self._pieces)
-                return True
-            except StopIteration as end:
-                self.fault = self.fault or end.value
-            if self.fault or not (join and self._raw and _holds_record(self._raw, 0) is False):
-                return False
-            self._pieces = _member(self._raw)
-
-    def drop(self, size: int) -> None:
-        del self.data[:size]
-        self.at += size
-
-    def at_fault(self) -> bool:
-        """Whether nothing is left but a bad end."""
-        return self.fault is not None and not self.data.strip(b"\r\n")
-
-    def skip(self, size: int) -> bool:
-        """Read and drop as many bytes; False where there are less."""
-        while size and self.fill(1, join=True):
-            step = min(size, len(self.data))
-            self.drop(step)
-            size -= step
-        return not size
-
-    def closed(self, at: int) -> bool:
-        """Whether at `at` is what follows a record."""
-        self.fill(at + _LOOK)
-        return _BEHIND.match(self.data, at) is not None
-
-    def resync(self, dropped: int = 0) -> int:
-        """Drop so many bytes, and all up to the next start of a record; how many in all."""
-        self.drop(dropped)
-        while not (found := _START.search(self.data)):
-            size = len(self.data)
-            step = max(0, size - _LOOK) if self.fill(size + 1) else size
-            self.drop(step)
-            dropped += step
-            if step == size:
-                return dropped
-        self.drop(found.start())
-        return dropped + found.start()
-
-
-def _stretches(raw: _Buffer) -> Iterator[_Buffer]:
-    if raw.fill(1) and raw.data[0] != _GZIP[0]:
-        yield raw
-    while raw.fill(1):
-        yield _Buffer(_member(raw), raw.offset, raw)
-
-
-def _member(raw: _Buffer) -> Generator[bytes, None, Damage | None]:
-    """The gzip member in front, inflated; where it is damaged, as much as there is."""
-    at, fed, made, error, z = raw.offset, 0, 0, None, zlib.decompressobj(31)
-    while True:
-        raw.fill(fed + 1)
-        chunk = raw.data[fed : fed + _FEED]
-        try:
-            data = z.decompress(chunk, _MAKE)
-        except zlib.error as caught:
-            error = str(caught)
-            break
-        if not (chunk or data or z.eof):
-            break
-        # At the end, zlib may repeat in `unconsumed_tail` what is in `unused_data`.
-        fed += len(chunk) - len(z.unused_data if z.eof else z.unconsumed_tail)
-        made += len(data)
-        yield data
-        if z.eof or fed > _HOLD:
-            raw.drop(fed)
-            fed = 0
-        if z.eof:
-            return None
-    # Where the next member begins, this one ends: inflate again what is its own.
-    end = _find_member(raw)
-    size = raw.offset + end - at
-    if raw.offset == at:
-        rest = http.inflate(bytes(raw.data[:end]), 31, _HOLD)
-        error = rest.error
-        yield rest.data[made:]
-    raw.drop(end)
-    reason = "malformed_record" if error else "truncated_record"
-    return Damage(at, reason, f"gzip member of {size:,} bytes: {error or 'it has no end'}")
-
-
-def _find_member(raw: _Buffer) -> int:
-    """Where in `raw.data`, from 1, the next gzip member with a record begins; or where all ends."""
-    at = 1
-    while True:
-        found = raw.data.find(_GZIP, at)
-        if found >= 0 and _holds_record(raw, found):
-            return found
-        at = found + 1 if found >= 0 else max(1, len(raw.data) - 2)
-        if at > _HOLD:
-            raw.drop(at - 1)
-            at = 1
-        if found < 0 and not raw.fill(len(raw.data) + 1):
-            return len(raw.data)
-
-
-def _holds_record(raw: _Buffer, at: int) -> bool | None:
-    """Whether a record begins with the gzip member at `at`; None where there is no such member."""
-    raw.fill(at + 8 * _LOOK)
-    try:
-        head = zlib.decompressobj(31).decompress(raw.data[at : at + 8 * _LOOK], 16)
-    except zlib.error:
-        return None
-    return head.upper().startswith(b"WARC/") if head else None

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from skypile.kernels import warc
+from skypile.kernels import members as stretches
 from skypile.kernels.warc import Damage, Record, WarcReader, record_boundaries
 
 Pack = Callable[[Sequence[bytes]], bytes]
@@ -300,7 +300,7 @@ def test_what_looks_like_a_member_in_garbage_is_none() -> None:
 
 @both
 def test_garbage_longer_than_what_is_held(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warc, "_HOLD", 1 << 20)
+    monkeypatch.setattr(stretches, "HOLD", 1 << 20)
     junk = random.Random(3).randbytes(20_000_000)
     reader = WarcReader(io.BytesIO(pack(THREE[:1]) + junk + pack(THREE[1:])))
     got: list[Record] = []
