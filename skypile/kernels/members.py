@@ -1,22 +1,18 @@
-"""The stretches of a WARC file that no record crosses, each as a buffer that reads on as asked.
+"""The stretches of an archive that no record crosses, each as a buffer that reads on as asked.
 
-A stretch is a whole plain file, or a gzip member (and members that go on with its last record). A
-damaged member gives what can be had of it, and ends where the next one with a record begins.
+A stretch is a whole plain file, or a member of a compressed one (and members that go on with its
+last record). A damaged member gives what can be had of it, and ends where the next one with a
+record begins. Skippable frames are passed over.
 """
 
-import re
-import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
-from skypile.kernels import http
+from skypile.kernels import codecs, heads, http
 
 HOLD = 64 << 20  # kept for a second look; not a setting, since ordinals must not depend on one
-LOOK = 512  # bytes; more than START matches
-_FEED, _MAKE = 64 << 10, 512 << 10  # bytes into and out of zlib
-_GZIP = b"\x1f\x8b\x08"
-_BEHIND = re.compile(rb"(?i)\r\n\r\n|[\r\n]*(?:WARC/|\Z)")
-START = re.compile(rb"WARC/\d{1,2}\.\d{1,3}[ \t]{0,4}\r{0,2}\n[a-z][\w-]{0,64}[ \t]{0,4}:", re.I)
+_SNIFF, _MAX_SNIFF = 4096, 1 << 20  # bytes of a member that may show if a record begins there
+_TRIES = 16  # bytes of members that only look like ones, tried for each byte searched
 
 
 @dataclass(frozen=True)
@@ -30,12 +26,15 @@ class Damage:
 
 class Buffer:
     """Bytes out of an iterator, as many as asked for: `data`, after `at` that were dropped. `fault`
-    is how they end badly, as a generator returns it. raw: what they are inflated from, if anything.
+    is how they end badly, as a generator returns it. members: what they are inflated from, if so.
     """
 
-    def __init__(self, pieces: Iterator[bytes], start: int, raw: "Buffer | None" = None) -> None:
+    def __init__(
+        self, pieces: Iterator[bytes], start: int, members: "_Members | None" = None
+    ) -> None:
         self.data, self.at, self._pieces = bytearray(), 0, pieces
-        self._start, self._raw, self.plain = start, raw, raw is None
+        self._start, self._members, self.plain = start, members, members is None
+        self._ended = False
         self.fault: Damage | None = None
 
     @property
@@ -45,16 +44,18 @@ class Buffer:
 
     def fill(self, size: int, join: bool = False) -> bool:
         """Whether `data` has as many, after reading on; join: in a member without a record, too."""
-        while True:
-            try:
-                while len(self.data) < size:
-                    self.data += next(self._pieces)
-                return True
-            except StopIteration as end:
-                self.fault = self.fault or end.value
-            if self.fault or not (join and self._raw and _holds_record(self._raw, 0) is False):
+        data = self.data
+        while len(data) < size:
+            if not self._ended:
+                try:
+                    data += next(self._pieces)
+                except StopIteration as end:
+                    self.fault, self._ended = end.value, True
+            elif not self.fault and join and self._members and self._members.goes_on():
+                self._pieces, self._ended = self._members.member(), False
+            else:
                 return False
-            self._pieces = _member(self._raw)
+        return True
 
     def drop(self, size: int) -> None:
         """Forget as many bytes."""
@@ -73,17 +74,18 @@ class Buffer:
             size -= step
         return not size
 
-    def closed(self, at: int) -> bool:
+    def closed(self, at: int, syntax: heads.Syntax) -> bool:
         """Whether at `at` is what follows a record."""
-        self.fill(at + LOOK)
-        return _BEHIND.match(self.data, at) is not None
+        if len(self.data) < at + syntax.look:
+            self.fill(at + syntax.look)
+        return syntax.behind.match(self.data, at) is not None
 
-    def resync(self, dropped: int = 0) -> int:
+    def resync(self, syntax: heads.Syntax, dropped: int = 0) -> int:
         """Drop so many bytes, and all up to the next start of a record; how many in all."""
         self.drop(dropped)
-        while not (found := START.search(self.data)):
+        while not (found := syntax.start.search(self.data)):
             size = len(self.data)
-            step = max(0, size - LOOK) if self.fill(size + 1) else size
+            step = max(0, size - syntax.look) if self.fill(size + 1) else size
             self.drop(step)
             dropped += step
             if step == size:
@@ -92,68 +94,145 @@ class Buffer:
         return dropped + found.start()
 
 
-def stretches(raw: Buffer) -> Iterator[Buffer]:
-    """The stretches of a file, in order; each is to be read to its end before the next."""
-    if raw.fill(1) and raw.data[0] != _GZIP[0]:
+def stretches(
+    raw: Buffer, start: int, file_head: Callable[[int], bytes] | None = None
+) -> Iterator[Buffer]:
+    """The stretches of a file from `start` on, in order; each is to be read to its end before the
+    next. file_head: gives the first bytes of the file, for the dictionary of what is behind them.
+    """
+    raw.fill(codecs.MAX_MAGIC)
+    if raw.data and not codecs.starts(raw.data):
         yield raw
+    members = _Members(raw)
+    if start and file_head and raw.data:
+        members.take_dictionary(file_head)
     while raw.fill(1):
-        yield Buffer(_member(raw), raw.offset, raw)
+        yield Buffer(members.member(), raw.offset, members)
 
 
-def _member(raw: Buffer) -> Generator[bytes, None, Damage | None]:
-    """The gzip member in front, inflated; where it is damaged, as much as there is."""
-    at, fed, made, error, z = raw.offset, 0, 0, None, zlib.decompressobj(31)
-    while True:
-        raw.fill(fed + 1)
-        chunk = raw.data[fed : fed + _FEED]
-        try:
-            data = z.decompress(chunk, _MAKE)
-        except zlib.error as caught:
-            error = str(caught)
-            break
-        if not (chunk or data or z.eof):
-            break
-        # At the end, zlib may repeat in `unconsumed_tail` what is in `unused_data`.
-        fed += len(chunk) - len(z.unused_data if z.eof else z.unconsumed_tail)
-        made += len(data)
-        yield data
-        if z.eof or fed > HOLD:
-            raw.drop(fed)
-            fed = 0
-        if z.eof:
-            return None
-    # Where the next member begins, this one ends: inflate again what is its own.
-    end = _find_member(raw)
-    size = raw.offset + end - at
-    if raw.offset == at:
-        rest = http.inflate(bytes(raw.data[:end]), 31, HOLD)
-        error = rest.error
-        yield rest.data[made:]
-    raw.drop(end)
-    reason = "malformed_record" if error else "truncated_record"
-    return Damage(at, reason, f"gzip member of {size:,} bytes: {error or 'it has no end'}")
+class _Members:
+    """The members of a compressed file, one after the other."""
 
+    def __init__(self, raw: Buffer) -> None:
+        self._raw, self._zstd = raw, codecs.Zstd()
 
-def _find_member(raw: Buffer) -> int:
-    """Where in `raw.data`, from 1, the next gzip member with a record begins; or where all ends."""
-    at = 1
-    while True:
-        found = raw.data.find(_GZIP, at)
-        if found >= 0 and _holds_record(raw, found):
-            return found
-        at = found + 1 if found >= 0 else max(1, len(raw.data) - 2)
-        if at > HOLD:
-            raw.drop(at - 1)
-            at = 1
-        if found < 0 and not raw.fill(len(raw.data) + 1):
-            return len(raw.data)
+    def take_dictionary(self, file_head: Callable[[int], bytes]) -> None:
+        """Use the dictionary that the file begins with, if it does. (A broken one is noted where
+        the file is read from its start.)
+        """
+        size = 8
+        while codecs.is_dictionary(data := bytearray(file_head(size))) and len(data) == size:
+            frame = codecs.DictionaryFrame(self._zstd)
+            try:
+                frame.step(data, 0, 0)
+            except codecs.ERRORS:
+                return
+            if frame.ended:
+                return
+            size = frame.needs
 
+    def member(self) -> Generator[bytes, None, Damage | None]:
+        """The member in front, decoded; where it is damaged, as much as there is."""
+        raw = self._raw
+        raw.fill(codecs.MAX_MAGIC)
+        kind, at, fed, made, error = codecs.kind(raw.data), raw.offset, 0, 0, None
+        decoder = codecs.decoder(kind, self._zstd)
+        if at == 0 and codecs.is_dictionary(raw.data):
+            decoder = codecs.DictionaryFrame(self._zstd)
+        if not decoder and not codecs.is_cut(raw.data):
+            error = "no member begins there"
+        while decoder:
+            raw.fill(fed + decoder.likes)
+            if len(raw.data) - fed < decoder.needs:
+                break
+            try:
+                used, data = decoder.step(raw.data, fed, codecs.MAKE)
+            except codecs.ERRORS as caught:
+                error = str(caught)
+                break
+            fed += used
+            if data:
+                made += len(data)
+                yield data
+            if decoder.ended or fed > HOLD:
+                raw.drop(fed)
+                fed = 0
+            if decoder.ended:
+                self._pass_over()
+                return None
+        return (yield from self._rest(kind, at, made, error))
 
-def _holds_record(raw: Buffer, at: int) -> bool | None:
-    """Whether a record begins with the gzip member at `at`; None where there is no such member."""
-    raw.fill(at + 8 * LOOK)
-    try:
-        head = zlib.decompressobj(31).decompress(raw.data[at : at + 8 * LOOK], 16)
-    except zlib.error:
-        return None
-    return head.upper().startswith(b"WARC/") if head else None
+    def _pass_over(self) -> None:
+        """Drop skippable frames in front: a record may go on behind them."""
+        raw = self._raw
+        while (
+            raw.fill(8)
+            and raw.data[2] == 0x4D
+            and 0 < (size := codecs.skippable(raw.data)) <= HOLD
+            and raw.fill(size)
+        ):
+            raw.drop(size)
+
+    def _rest(
+        self, kind: int, at: int, made: int, error: str | None
+    ) -> Generator[bytes, None, Damage]:
+        """Where the next member begins, the damaged one ends: what else is its own."""
+        raw = self._raw
+        end = self._find()
+        size = raw.offset + end - at
+        if raw.offset == at and kind == codecs.GZIP:
+            rest = http.inflate(bytes(raw.data[:end]), 31, HOLD)
+            error = rest.error or (error if rest.ended else None)
+            yield rest.data[made:]
+        raw.drop(end)
+        reason = "malformed_record" if error else "truncated_record"
+        return Damage(
+            at, reason, f"{codecs.name(kind)} of {size:,} bytes: {error or 'it has no end'}"
+        )
+
+    def _find(self) -> int:
+        """Where in the raw data, from 1, the next member with a record begins; or where all ends.
+
+        What only looks like a member is tried for at most `_TRIES` times the bytes searched.
+        """
+        raw, at, searched, tried = self._raw, 1, 0, 0
+        while True:
+            found = codecs.find(raw.data, at)
+            if found >= 0 and tried <= HOLD + _TRIES * (searched + found):
+                holds, cost = self._sniff(found)
+                tried += cost
+                if holds:
+                    return found
+            at = found + 1 if found >= 0 else max(1, len(raw.data) - codecs.MAX_MAGIC + 1)
+            if at > HOLD:
+                raw.drop(at - 1)
+                searched += at - 1
+                at = 1
+            if found < 0 and not raw.fill(len(raw.data) + 1):
+                return len(raw.data)
+
+    def goes_on(self) -> bool:
+        """Whether there is a member in front, and no record begins with it."""
+        return self._sniff(0)[0] is False
+
+    def _sniff(self, at: int) -> tuple[bool | None, int]:
+        """(whether a record begins with the member at `at`, None where there is no such member,
+        how many bytes it took to tell).
+        """
+        raw, fed, cost, made, holds = self._raw, 0, 1, b"", None
+        raw.fill(at + codecs.MAX_MAGIC)
+        kind = codecs.kind(raw.data, at)
+        decoder = codecs.decoder(kind, self._zstd, apart=True) if kind != codecs.SKIPPABLE else None
+        while decoder and not decoder.ended and fed < _MAX_SNIFF and len(made) < heads.MAX_LINE:
+            raw.fill(at + fed + max(decoder.needs, _SNIFF))
+            if len(raw.data) - at - fed < decoder.needs:
+                break
+            cost += decoder.needs
+            try:
+                used, data = decoder.step(raw.data, at + fed, 16)
+            except codecs.ERRORS:
+                break
+            fed, made = fed + used, made + data
+            if made and (holds := heads.begins(made)) is not None:
+                break
+        return bool(holds) if made else None, cost + fed
