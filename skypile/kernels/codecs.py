@@ -64,7 +64,7 @@ class Zstd:
 
     def __init__(self) -> None:
         self._dictionary: zstandard.ZstdCompressionDict | None = None
-        self._context = self._made()
+        self._context, self._other = self._made(), self._made()
 
     def _made(self) -> zstandard.ZstdDecompressor:
         return zstandard.ZstdDecompressor(dict_data=self._dictionary, max_window_size=_MAX_WINDOW)
@@ -75,18 +75,21 @@ class Zstd:
         Raises one of ERRORS where it is none.
         """
         if data.startswith(b"\x28\xb5\x2f\xfd"):
-            stream = self._made().stream_reader(data)
-            data = stream.read(MAX_DICTIONARY + 1)
+            data = self._made().stream_reader(data).read(MAX_DICTIONARY + 1)
         if len(data) > MAX_DICTIONARY or not data.startswith(b"\x37\xa4\x30\xec"):
             raise ValueError(f"{len(data):,} bytes are no dictionary")
         self._dictionary = zstandard.ZstdCompressionDict(
             data, dict_type=zstandard.DICT_TYPE_FULLDICT
         )
-        self._context = self._made()
+        try:
+            self._context, self._other = self._made(), self._made()
+        except zstandard.ZstdError:
+            self._dictionary = None
+            raise
 
     def frame(self, apart: bool) -> "zstandard.ZstdDecompressionObj":
         """A decompressor of one frame. apart: beside one that is not done."""
-        return (self._made() if apart else self._context).decompressobj()
+        return (self._other if apart else self._context).decompressobj()
 
 
 def starts(data: bytearray) -> bool:

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from skypile.kernels import http
 
 MAX_LINE = 8192  # bytes; more than a line of ARC has
-_TOKEN = rb"[^ \r\n]{1,200}"
+_TOKEN = rb"[^ \r\n]{1,200}+"  # nothing to go back for: a line is read once
 _LINE = (
-    rb"(filedesc:[^\r\n]{0,4000}|[a-z][a-z0-9+.-]{1,31}:[^\r\n]{0,4000}?)"
+    rb"([a-z][a-z0-9+.-]{1,31}+:[^\r\n]{0,4000}?)"
     rb" ((?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]{0,4}:[0-9a-f:.]{1,41}|-)"
     rb" (%b) (%b)(?: %b){0,7}? (-?\w{1,20})[ \t]{0,8}\r?\n" % (_TOKEN, _TOKEN, _TOKEN)
 )
@@ -49,7 +49,8 @@ class Head(NamedTuple):
 
 
 _WARC_BEHIND = rb"\r\n\r\n|[\r\n]*(?:WARC/|\Z)"
-_ARC_BEHIND = rb"[\r\n]{0,8}(?:\Z|%b|%b)" % (_LINE, _DESCRIPTION)
+_CUT_LINE = rb"[a-z][a-z0-9+.-]{0,31}+(?::[^\r\n]{0,6000})?\Z"  # by the end of the file
+_ARC_BEHIND = rb"[\r\n]{0,8}(?:\Z|%b|%b|%b)" % (_LINE, _DESCRIPTION, _CUT_LINE)
 WARC = Syntax(re.compile(_WARC, re.I), re.compile(_WARC_BEHIND, re.I), 512)
 ARC = Syntax(re.compile(_ARC, re.I), re.compile(_ARC_BEHIND, re.I), MAX_LINE)
 UNKNOWN = Syntax(re.compile(rb"%b|%b" % (_WARC, _ARC), re.I), WARC.behind, MAX_LINE)  # none yet

@@ -12,7 +12,7 @@ from skypile.kernels import codecs, heads, http
 
 HOLD = 64 << 20  # kept for a second look; not a setting, since ordinals must not depend on one
 _SNIFF, _MAX_SNIFF = 4096, 1 << 20  # bytes of a member that may show if a record begins there
-_TRIES = 16  # bytes of members that only look like ones, tried for each byte searched
+_TRIES, _TRY = 16, 4096  # bytes that may be tried for each one searched; of a try, at least
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,8 @@ class _Members:
     def _find(self) -> int:
         """Where in the raw data, from 1, the next member with a record begins; or where all ends.
 
-        What only looks like a member is tried for at most `_TRIES` times the bytes searched.
+        What looks like members is tried for a multiple of the bytes searched, no more: hostile data
+        may look like nothing else.
         """
         raw, at, searched, tried = self._raw, 1, 0, 0
         while True:
@@ -219,7 +220,7 @@ class _Members:
         """(whether a record begins with the member at `at`, None where there is no such member,
         how many bytes it took to tell).
         """
-        raw, fed, cost, made, holds = self._raw, 0, 1, b"", None
+        raw, fed, cost, made, holds = self._raw, 0, _TRY, b"", None
         raw.fill(at + codecs.MAX_MAGIC)
         kind = codecs.kind(raw.data, at)
         decoder = codecs.decoder(kind, self._zstd, apart=True) if kind != codecs.SKIPPABLE else None
