@@ -261,14 +261,14 @@ class HashingWriter:
 class SliceReader:
     """The bytes from `start` to `end` of a file as a stream that hashes what it hands out.
 
-    `verify` reads what is left and compares: a file that changed after it was planned is refused
-    before anything of it is committed.
+    `digest` reads what is left: a file that changed after it was planned is refused before anything
+    of it is committed.
     """
 
     def __init__(self, stream: Any, start: int, end: int) -> None:
         stream.seek(start)
         self._stream = stream
-        self._left = end - start
+        self._left, self._end = end - start, end
         self._hash = hashlib.sha256()
         self.read_so_far = 0
 
@@ -279,6 +279,15 @@ class SliceReader:
         self._left -= len(data)
         self.read_so_far += len(data)
         self._hash.update(data)
+        return data
+
+    def file_head(self, size: int) -> bytes:
+        """The first bytes of the file, whatever the slice; not hashed, since the task that reads
+        the file's first slice does that.
+        """
+        self._stream.seek(0)
+        data = cast(bytes, self._stream.read(size))
+        self._stream.seek(self._end - self._left)
         return data
 
     def digest(self) -> str:

@@ -40,17 +40,42 @@ class Inflated(NamedTuple):
     error: str | None = None
 
 
+def crlf_lines(data: bytes | bytearray, encoding: str) -> tuple[list[str], int] | None:
+    """(lines of the head that `data` begins with, its length with the blank line), where it is
+    short and written as it should be: all lines end in CRLF and none goes on in the next. Nearly
+    all heads are so, and this is several times as fast as what reads the others.
+    """
+    end = data.find(b"\r\n\r\n", 0, 4096)
+    if end < 0:
+        return None
+    text = data[:end].decode(encoding, "surrogateescape")
+    lines = text.split("\r\n")
+    odd = "" in lines or "\r" in lines or text.count("\n") >= len(lines)
+    return None if odd or "\n " in text or "\n\t" in text else (lines, end + 4)
+
+
+def split_fields(lines: list[str]) -> Fields:
+    """(name in lower case, value) of each line that has a colon."""
+    return [
+        (name.strip().lower(), value.strip())
+        for line in lines
+        for name, colon, value in [line.partition(":")]
+        if colon
+    ]
+
+
 def parse_fields(head: str) -> Fields:
     """(name in lower case, value) of the lines below the first, continuation lines joined."""
     if "\n " in head or "\n\t" in head:
         head = re.sub(r"\r{0,2}\n[ \t]+", " ", head)
-    lines = (line.partition(":") for line in head.split("\n")[1:])
-    return [(name.strip().lower(), value.strip()) for name, colon, value in lines if colon]
+    return split_fields(head.split("\n")[1:])
 
 
-def media_type(fields: Fields) -> tuple[str | None, str | None]:
+def media_type(fields: Fields | dict[str, str]) -> tuple[str | None, str | None]:
     """(media type in lower case, charset as written) of the last Content-Type."""
-    value = dict(fields).get("content-type", "")
+    value = dict(fields).get("content-type", "") if fields else ""
+    if ";" not in value and "=" not in value:
+        return value.strip().lower() or None, None
     charset = _CHARSET.search(value)
     return value.partition(";")[0].strip().lower() or None, charset[1] if charset else None
 
@@ -59,23 +84,32 @@ def parse_head(block: bytes) -> tuple[int | None, Fields, int] | None:
     """(status, fields, length) of the head that `block` begins with. None where there is none: no
     `HTTP` in front, or no blank line within `MAX_HEAD` bytes.
     """
-    blank = BLANK.search(block, 0, MAX_HEAD)
-    if not block.startswith(b"HTTP") or not (blank or len(block) <= MAX_HEAD):
+    if not block.startswith(b"HTTP"):
         return None
-    size = blank.end() if blank else len(block)
-    head = block[:size].decode("latin-1")
-    status = _STATUS.match(head)
-    return int(status[1]) if status else None, parse_fields(head), size
+    if plain := crlf_lines(block, "latin-1"):
+        lines, size = plain
+        first, fields = lines[0], split_fields(lines[1:])
+    else:
+        blank = BLANK.search(block, 0, MAX_HEAD)
+        if not blank and len(block) > MAX_HEAD:
+            return None
+        size = blank.end() if blank else len(block)
+        first = block[:size].decode("latin-1")
+        fields = parse_fields(first)
+    status = _STATUS.match(first)
+    return int(status[1]) if status else None, fields, size
 
 
 def decode_body(fields: Fields, body: bytes, limit: int) -> Body:
     """The body of a response with these headers, decoded, of at most `limit` bytes."""
     cut = False
-    transfer, content = _codings(fields, "transfer-encoding"), _codings(fields, "content-encoding")
+    by_name = dict(fields)
+    transfer = _codings(fields, "transfer-encoding") if "transfer-encoding" in by_name else []
+    content = _codings(fields, "content-encoding") if "content-encoding" in by_name else []
     if "chunked" in transfer:
         body, cut = _unchunk(body)
     elif not transfer and not content:
-        announced = dict(fields).get("content-length", "")[:18]
+        announced = by_name.get("content-length", "")[:18]
         cut = announced.isascii() and announced.isdigit() and len(body) < int(announced)
     for coding in reversed(content + transfer):
         if made := _decompress(coding, body, limit):

@@ -11,29 +11,20 @@ first damage. Left out: ARC, zstd and lz4 files; digests; joining continuation r
 gzip member that stores a .warc.gz may yield records of that one.
 """
 
-import datetime
 import re
-import zlib
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple
 
-from skypile.kernels import http
+from skypile.kernels import heads, http, members
+from skypile.kernels.members import Damage
 
-_HOLD = 64 << 20  # kept for a second look; not a setting, since ordinals must not depend on one
-_READ, _FEED, _MAKE = 1 << 20, 64 << 10, 512 << 10  # bytes from the file, into and out of zlib
-_MAX_HEAD, _LOOK = 1 << 20, 512  # bytes; the latter more than _START matches
-_GZIP, _END = b"\x1f\x8b\x08", b"\r\n\r\n"
+_READ, _MAX_HEAD = 1 << 20, 1 << 20  # bytes
+_END = b"\r\n\r\n"
 _NEWLINES = re.compile(rb"[\r\n]+")
-_BEHIND = re.compile(rb"(?i)\r\n\r\n|[\r\n]*(?:WARC/|\Z)")
-_START = re.compile(rb"WARC/\d{1,2}\.\d{1,3}[ \t]{0,4}\r{0,2}\n[a-z][\w-]{0,64}[ \t]{0,4}:", re.I)
-_HEAD = re.compile(rb"(%b)|%b" % (_START.pattern, http.BLANK.pattern), re.I)
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One record. problem: None, `malformed_record`, `truncated_record` or `too_large`."""
 
     ordinal: int  # counts every record of every type
@@ -52,21 +43,14 @@ class Record:
     truncated: bool = False  # WARC-Truncated says so, or the HTTP body is shorter than it says
 
 
-@dataclass(frozen=True)
-class Damage:
-    """Where a file is not as it should be: `truncated_record`, `malformed_record`, `not_a_warc`."""
-
-    offset: int
-    reason: str
-    detail: str
-
-
 class WarcReader:
     """Iterates over the records of `stream`, which begins with number `first_ordinal` of its file,
     at byte `start`. Bad data never raise: they become `damages` and the `problem` of records.
 
     want: types whose payload is read. max_record_bytes: longer blocks and decoded bodies are
     `too_large`; memory is bounded by a small multiple of it, or of 64 MiB where that is more.
+    file_head: gives the first bytes of the file, as many as asked for, where `start` is not 0: a
+    .warc.zst may begin with the dictionary of all its frames.
     counts: records so far, by type. at_cut_point: whether a range may begin with the last record.
     """
 
@@ -78,24 +62,27 @@ class WarcReader:
         first_ordinal: int = 0,
         max_record_bytes: int = 64 << 20,
         want: Callable[[str], bool] | frozenset[str] = frozenset({"response"}),
+        file_head: Callable[[int], bytes] | None = None,
     ) -> None:
         self.damages: list[Damage] = []
         self.counts: Counter[str] = Counter()
         self.at_cut_point = False
-        self._raw = _Buffer(iter(lambda: stream.read(_READ), b""), start)
+        raw = members.Buffer(iter(lambda: stream.read(_READ), b""), start)
+        self._stretches = members.stretches(raw, start, file_head)
+        self._syntax = heads.UNKNOWN
         self._ordinal, self._max = first_ordinal, max_record_bytes
         self._want = want if callable(want) else want.__contains__
 
     def __iter__(self) -> Iterator[Record]:
-        for text in _stretches(self._raw):
+        for text in self._stretches:
             self._text = text
-            while text.fill(1):
+            while text.data or text.fill(1):
                 self._offset = text.offset
                 self.at_cut_point = text.plain or text.at == 0
-                if newlines := _NEWLINES.match(text.data):
+                if text.data[0] in b"\r\n" and (newlines := _NEWLINES.match(text.data)):
                     text.drop(newlines.end())
                 elif head := self._head():
-                    record = self._record(head)
+                    record = self._record(*head)
                     self._ordinal += 1
                     self.counts[record.type] += 1
                     yield record
@@ -106,85 +93,122 @@ class WarcReader:
         if not self._text.at_fault():  # else that is the cause, and is noted itself
             self.damages.append(Damage(self._offset, reason, detail))
 
-    def _head(self) -> int:
-        """Length of the record head in front; 0 where there is none, and what is there is lost."""
-        text, data, end = self._text, self._text.data, None
+    def _head(self) -> tuple[heads.Head, int] | None:
+        """(record head in front, its length); None where there is none: what is there is lost."""
+        text, data, drop, found = self._text, self._text.data, 1, None
         why, what = "malformed_record", "bytes that are no record"
         text.fill(5)
-        if b"WARC/".startswith(bytes(data[:5]).upper()):
-            while not (end := _HEAD.search(data, 5, _MAX_HEAD)):
+        if self._syntax is heads.WARC and (plain := heads.plain_warc(data)):
+            return plain
+        if self._syntax is not heads.ARC and b"WARC/".startswith(data[:5].upper()):
+            while not (found := heads.warc_stop(data, _MAX_HEAD)):
                 if len(data) > _MAX_HEAD or not text.fill(len(data) + 1, join=True):
                     break
-            if end and not end[1]:
-                return end.end()
-            why, what = "truncated_record", "bytes of a record's head"
-        size = text.resync(end.start() if end else 1)
+            end, other = found or (1, True)
+            if not other:
+                self._syntax = heads.WARC
+                return heads.parse_warc(bytes(data[:end])), end
+            drop, why, what = end, "truncated_record", "bytes of a record's head"
+        elif self._syntax is not heads.WARC:
+            join = self._syntax is heads.ARC
+            while b"\n" not in data and len(data) < heads.MAX_LINE:
+                if not text.fill(len(data) + 1, join):
+                    break
+            if end := heads.arc_end(data):
+                self._syntax = heads.ARC
+                return heads.parse_arc(bytes(data[:end])), end
+            if join and b"\n" not in data and len(data) < heads.MAX_LINE:
+                why, what = "truncated_record", "bytes of a record's head"
+        size = text.resync(self._syntax, drop)
         if not self.counts and not text.fill(1):
             why = "not_a_warc"
         self._damage(why, f"{size:,} {what}")
-        return 0
+        return None
 
-    def _record(self, head: int) -> Record:
-        fields, size, flaw = _parse(bytes(self._text.data[:head]))
-        kind = fields.get("warc-type", "")[:40].lower().encode("ascii", "replace").decode()
-        wanted = size <= self._max and self._want(kind)
-        block, problem = self._block(head, size, size if wanted else http.MAX_HEAD)
-        if problem:
-            self._damage(*problem)
-        answer = http.parse_head(block) if kind in ("response", "revisit") else None
-        status, said, start = answer or (None, list(fields.items()), 0)
-        content_type, charset = http.media_type(said)
-        body = http.Body(b"")
+    def _record(self, head: heads.Head, size: int) -> Record:
+        fields, problem, found = head.fields, head.flaw, http.Body(b"")
+        kind = fields.get("warc-type", "").lower()
+        if len(kind) > 40 or not kind.isascii():
+            kind = kind[:40].encode("ascii", "replace").decode()
+        wanted = head.size <= self._max and self._want(kind)
+        block = self._block(size, head.size, kind, wanted)
+        if block.problem:
+            self._damage(*block.problem)
+        status, said, _ = block.answer or (None, [], 0)
+        content_type, charset = http.media_type(said if block.answer else fields)
         if wanted:
-            body = http.decode_body(said if answer else [], block[start:], self._max)
-        if size > self._max:
-            flaw = flaw or ("too_large", f"{size:,} bytes")
-        elif kind == "response" and block and content_type == "application/http":
-            flaw = flaw or ("malformed_record", "no HTTP head")
-        problem = problem or flaw or body.problem
+            found = http.decode_body(said, block.body, self._max)
+        if head.size > self._max:
+            problem = problem or ("too_large", f"{head.size:,} bytes")
+        elif kind == "response" and block.found and content_type == "application/http":
+            problem = problem or ("malformed_record", "no HTTP head")
+        problem = block.problem or problem or found.problem
         return Record(
             ordinal=self._ordinal,
             offset=self._offset,
             type=kind,
             record_id=fields.get("warc-record-id", "").strip("<> ") or None,
             url=fields.get("warc-target-uri", "").strip("<> ") or None,
-            date=_date(fields.get("warc-date", "")),
+            date=heads.iso_date(fields.get("warc-date", "")),
             http_status=status,
             content_type=content_type,
             header_charset=charset,
-            payload=body.data,
-            payload_bytes=len(body.data) if wanted else size,
+            payload=found.data,
+            payload_bytes=len(found.data) if wanted else head.size,
             problem=problem[0] if problem else None,
             detail=problem[1] if problem else None,
-            truncated=body.cut or bool(fields.get("warc-truncated")),
+            truncated=found.cut or bool(fields.get("warc-truncated")),
         )
 
-    def _block(self, head: int, size: int, keep: int) -> tuple[bytes, http.Problem]:
-        """(first `keep` bytes of the block behind the head, what is wrong). Drops both."""
-        text, data, first, block = self._text, self._text.data, self._text.at, b""
-        if size > max(_HOLD, self._max):
-            text.fill(head + keep)
-            block = bytes(data[head : head + keep])
+    def _block(self, head: int, size: int, kind: str, wanted: bool) -> "_Block":
+        """What is in the block behind the head. Drops both."""
+        text, data, first, block = self._text, self._text.data, self._text.at, None
+        if size > max(members.HOLD, self._max):
+            text.fill(head + http.MAX_HEAD)
+            block = _Block(data, head, min(head + http.MAX_HEAD, len(data)), kind, wanted)
             whole, end = text.skip(head + size), 0
         else:
             whole, end = text.fill(head + size, join=True), min(head + size, len(data))
-        closed = whole and text.closed(end)
-        if not closed and size <= _HOLD:
-            other = _START.search(data, head, end + _LOOK)
+        closed = whole and text.closed(end, self._syntax)
+        if not closed and size <= members.HOLD:
+            other = self._syntax.start.search(data, head, end + self._syntax.look)
             if other and other.start() < end:
                 whole, end = False, other.start()
-        block = block or bytes(memoryview(data)[head : min(head + keep, end)])
+        if not block:
+            block = _Block(data, head, end, kind, wanted)
         found = text.at - first + end - head
         # What ends a record, behind the HTTP head: then the record is all there.
-        ended = data.endswith(_END, head, end) and block.find(_END) + len(_END) < found
+        ended = False
+        if not closed and data.endswith(_END, head, end):
+            stop = end if wanted else min(end, head + http.MAX_HEAD)
+            ended = max(data.find(_END, head, stop) - head, -1) + len(_END) < found
         text.drop(end)
         if text.fault and text.at_fault():
-            return block, (text.fault.reason, text.fault.detail)
-        if closed:
-            return block, None
-        reason = "malformed_record" if whole or ended else "truncated_record"
-        found += text.resync() if whole else 0
-        return block, (reason, f"Content-Length is {size:,}, but {found:,} bytes are there")
+            block.problem = text.fault.reason, text.fault.detail
+        elif not closed:
+            found += text.resync(self._syntax) if whole else 0
+            reason = "malformed_record" if whole or ended else "truncated_record"
+            detail = f"Content-Length is {size:,}, but {found:,} bytes are there"
+            block.problem = reason, detail
+        return block
+
+
+class _Block:
+    """What is taken of a record's block before it is dropped: `data` from `start` to `stop`.
+
+    found: whether there is anything; answer: the HTTP head; body: what is behind it, where wanted.
+    """
+
+    def __init__(self, data: bytearray, start: int, stop: int, kind: str, wanted: bool) -> None:
+        stop = stop if wanted else min(stop, start + http.MAX_HEAD)
+        self.found, self.body, self.answer = stop > start, b"", None
+        self.problem: http.Problem = None
+        if kind in ("response", "revisit"):
+            # One byte more shows that the head goes on.
+            self.answer = http.parse_head(bytes(data[start : min(stop, start + http.MAX_HEAD + 1)]))
+        if wanted:
+            at = start + (self.answer[2] if self.answer else 0)
+            self.body = bytes(memoryview(data)[at:stop])
 
 
 def record_boundaries(stream: BinaryIO, every_bytes: int) -> list[tuple[int, int]]:
@@ -199,149 +223,3 @@ def record_boundaries(stream: BinaryIO, every_bytes: int) -> list[tuple[int, int
             points.append((record.offset, record.ordinal))
             due = (record.offset // every_bytes + 1) * every_bytes
     return points
-
-
-def _parse(head: bytes) -> tuple[dict[str, str], int, http.Problem]:
-    """(fields of a record's head, its Content-Length or 0, what is wrong)."""
-    text = head.decode("utf8", "surrogateescape")
-    fields = dict(reversed(http.parse_fields(text)))  # of one name, the first
-    size, flaw = fields.get("content-length", ""), None
-    if not (size.isascii() and size.isdigit() and len(size) < 19):
-        size, flaw = "0", f"Content-Length is {size[:20]!r}"
-    elif not fields.get("warc-type"):
-        flaw = "no WARC-Type"
-    return fields, int(size), ("malformed_record", flaw) if flaw else None
-
-
-def _date(text: str) -> str | None:
-    with suppress(ValueError):
-        return text if datetime.datetime.fromisoformat(text) else None
-    return None
-
-
-class _Buffer:
-    """Bytes out of an iterator, as many as asked for: `data`, after `at` that were dropped. `fault`
-    is how they end badly, as a generator returns it. raw: what they are inflated from, if anything.
-    """
-
-    def __init__(self, pieces: Iterator[bytes], start: int, raw: "_Buffer | None" = None) -> None:
-        self.data, self.at, self._pieces = bytearray(), 0, pieces
-        self._start, self._raw, self.plain = start, raw, raw is None
-        self.fault: Damage | None = None
-
-    @property
-    def offset(self) -> int:
-        return self._start + self.at if self.plain else self._start
-
-    def fill(self, size: int, join: bool = False) -> bool:
-        """Whether `data` has as many, after reading on; join: in a member without a record, too."""
-        while True:
-            try:
-                while len(self.data) < size:
-                    self.data += next(self._pieces)
-                return True
-            except StopIteration as end:
-                self.fault = self.fault or end.value
-            if self.fault or not (join and self._raw and _holds_record(self._raw, 0) is False):
-                return False
-            self._pieces = _member(self._raw)
-
-    def drop(self, size: int) -> None:
-        del self.data[:size]
-        self.at += size
-
-    def at_fault(self) -> bool:
-        """Whether nothing is left but a bad end."""
-        return self.fault is not None and not self.data.strip(b"\r\n")
-
-    def skip(self, size: int) -> bool:
-        """Read and drop as many bytes; False where there are less."""
-        while size and self.fill(1, join=True):
-            step = min(size, len(self.data))
-            self.drop(step)
-            size -= step
-        return not size
-
-    def closed(self, at: int) -> bool:
-        """Whether at `at` is what follows a record."""
-        self.fill(at + _LOOK)
-        return _BEHIND.match(self.data, at) is not None
-
-    def resync(self, dropped: int = 0) -> int:
-        """Drop so many bytes, and all up to the next start of a record; how many in all."""
-        self.drop(dropped)
-        while not (found := _START.search(self.data)):
-            size = len(self.data)
-            step = max(0, size - _LOOK) if self.fill(size + 1) else size
-            self.drop(step)
-            dropped += step
-            if step == size:
-                return dropped
-        self.drop(found.start())
-        return dropped + found.start()
-
-
-def _stretches(raw: _Buffer) -> Iterator[_Buffer]:
-    if raw.fill(1) and raw.data[0] != _GZIP[0]:
-        yield raw
-    while raw.fill(1):
-        yield _Buffer(_member(raw), raw.offset, raw)
-
-
-def _member(raw: _Buffer) -> Generator[bytes, None, Damage | None]:
-    """The gzip member in front, inflated; where it is damaged, as much as there is."""
-    at, fed, made, error, z = raw.offset, 0, 0, None, zlib.decompressobj(31)
-    while True:
-        raw.fill(fed + 1)
-        chunk = raw.data[fed : fed + _FEED]
-        try:
-            data = z.decompress(chunk, _MAKE)
-        except zlib.error as caught:
-            error = str(caught)
-            break
-        if not (chunk or data or z.eof):
-            break
-        # At the end, zlib may repeat in `unconsumed_tail` what is in `unused_data`.
-        fed += len(chunk) - len(z.unused_data if z.eof else z.unconsumed_tail)
-        made += len(data)
-        yield data
-        if z.eof or fed > _HOLD:
-            raw.drop(fed)
-            fed = 0
-        if z.eof:
-            return None
-    # Where the next member begins, this one ends: inflate again what is its own.
-    end = _find_member(raw)
-    size = raw.offset + end - at
-    if raw.offset == at:
-        rest = http.inflate(bytes(raw.data[:end]), 31, _HOLD)
-        error = rest.error
-        yield rest.data[made:]
-    raw.drop(end)
-    reason = "malformed_record" if error else "truncated_record"
-    return Damage(at, reason, f"gzip member of {size:,} bytes: {error or 'it has no end'}")
-
-
-def _find_member(raw: _Buffer) -> int:
-    """Where in `raw.data`, from 1, the next gzip member with a record begins; or where all ends."""
-    at = 1
-    while True:
-        found = raw.data.find(_GZIP, at)
-        if found >= 0 and _holds_record(raw, found):
-            return found
-        at = found + 1 if found >= 0 else max(1, len(raw.data) - 2)
-        if at > _HOLD:
-            raw.drop(at - 1)
-            at = 1
-        if found < 0 and not raw.fill(len(raw.data) + 1):
-            return len(raw.data)
-
-
-def _holds_record(raw: _Buffer, at: int) -> bool | None:
-    """Whether a record begins with the gzip member at `at`; None where there is no such member."""
-    raw.fill(at + 8 * _LOOK)
-    try:
-        head = zlib.decompressobj(31).decompress(raw.data[at : at + 8 * _LOOK], 16)
-    except zlib.error:
-        return None
-    return head.upper().startswith(b"WARC/") if head else None

@@ -1,12 +1,14 @@
 """Structural extraction (Skywork 3.1): from a web page keep the relevant content, as contiguous,
 medium-to-long paragraphs; leave out navigation, site contact data, disjointed title text.
 
-`read` takes `response` records of WARC files, and HTML files, decodes them, and writes the blocks
-of the main text. `relate` finds records that occur twice. `cut` judges: a page without substance,
-after the cut-off date, or a repeat is dropped, and stray fragments at its ends are removed.
+`read` takes `response` records of WARC and ARC files, in whatever container they come, and HTML
+files, decodes them, and writes the blocks of the main text. `relate` finds records that occur
+twice. `cut` judges: a page without substance, after the cut-off date, or a repeat is dropped, and
+stray fragments at its ends are removed.
 
-Left out: `resource` and `conversion` records (the latter are ready text, a matter for `ingest`),
-and a text's language and quality, which later stages judge.
+Left out: `resource` and `conversion` records (the latter are ready text, a matter for `ingest`);
+`revisit` records, which only say that a page is as another record has it (they are passed over and
+counted by type, as all but responses are); a text's language and quality, which later stages judge.
 """
 
 import dataclasses
@@ -164,6 +166,7 @@ class ExtractKernel:
                 start=start,
                 first_ordinal=first_ordinal,
                 max_record_bytes=self._config.max_record_bytes,
+                file_head=getattr(stream, "file_head", None),
             )
         else:
             reader = [html_file(stream.read())]
@@ -319,5 +322,15 @@ STAGE = Stage(
         },
         make_kernel=make_cut_kernel,
     ),
-    libraries=("fastwarc", "resiliparse", "trafilatura", "htmldate", "lxml", "brotli"),
+    libraries=(
+        "fastwarc",
+        "resiliparse",
+        "trafilatura",
+        "htmldate",
+        "lxml",
+        "brotli",
+        "zlib-ng",
+        "zstandard",
+        "lz4",
+    ),
 )

@@ -6,14 +6,13 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from skypile.kernels import warc
+from skypile.kernels import members as stretches
 from skypile.kernels.warc import Damage, Record, WarcReader, record_boundaries
 
 Pack = Callable[[Sequence[bytes]], bytes]
@@ -251,7 +250,7 @@ def test_a_flipped_byte_in_a_gzip_member_costs_no_other_record() -> None:
         bad[i] ^= 0x55
         got, damages = read(bytes(bad))
         assert got[0] == whole[0]
-        assert replace(got[-1], ordinal=2) == whole[2]
+        assert got[-1]._replace(ordinal=2) == whole[2]
         if got != whole:  # gzip's time stamp and the like decide nothing
             assert {d.offset for d in damages} == {at[1]}
             assert all(r.problem for r in got[1:-1])
@@ -300,7 +299,7 @@ def test_what_looks_like_a_member_in_garbage_is_none() -> None:
 
 @both
 def test_garbage_longer_than_what_is_held(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warc, "_HOLD", 1 << 20)
+    monkeypatch.setattr(stretches, "HOLD", 1 << 20)
     junk = random.Random(3).randbytes(20_000_000)
     reader = WarcReader(io.BytesIO(pack(THREE[:1]) + junk + pack(THREE[1:])))
     got: list[Record] = []
@@ -575,7 +574,7 @@ def test_archives_inside_a_payload_are_payload(pack: Pack, inner: bytes) -> None
 
 def test_a_file_in_one_gzip_member_is_read_and_not_cut() -> None:
     got, damages = read(one_member(FOUR))
-    assert [replace(r, offset=0) for r in read(plain(FOUR))[0]] == got
+    assert [r._replace(offset=0) for r in read(plain(FOUR))[0]] == got
     assert damages == []
     assert record_boundaries(Pipe(one_member(FOUR)), 1) == []
 
