@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from skypile.kernels import charset, ready, streams, warc
+from skypile.kernels.members import Damage
 from skypile.kernels.pages import printable_url
 from skypile.kernels.parquet import parquet_rows
 from skypile.kernels.ready import Ready, Reject
@@ -48,7 +49,7 @@ class Slice:
     fields: Mapping[str, str] = field(default_factory=dict)
     blocks: str = "lines"
     language: str | None = None
-    damages: list[warc.Damage] = field(default_factory=list)
+    damages: list[Damage] = field(default_factory=list)
 
 
 def jsonl(stream: Any, this: Slice) -> Iterator[Item]:
@@ -74,7 +75,7 @@ def jsonl(stream: Any, this: Slice) -> Iterator[Item]:
         kind = "blank_line" if blank else None
         yield Item(line.ordinal, line.offset, parse, data, line.size, passed_over=kind)
     if packed and packed.broken:
-        this.damages.append(warc.Damage(0, "truncated_record", packed.broken))
+        this.damages.append(Damage(0, "truncated_record", packed.broken))
 
 
 def parquet(stream: Any, this: Slice) -> Iterator[Item]:
@@ -127,7 +128,7 @@ def text(stream: Any, this: Slice) -> Iterator[Item]:
         return ready.from_text(decoded.text, this.blocks)
 
     if unpacked.broken:
-        this.damages.append(warc.Damage(0, "truncated_record", unpacked.broken))
+        this.damages.append(Damage(0, "truncated_record", unpacked.broken))
     yield Item(0, 0, parse, data, size)
 
 
