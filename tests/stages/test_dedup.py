@@ -15,6 +15,7 @@ from skypile.driver import run_config
 from skypile.errors import ConfigError, SkypileError
 from skypile.kernels.jaccard import jaccard, shingle_sets
 from skypile.ledger import Ledger
+from skypile.manifests import CORPUS
 from skypile.settings import build
 from skypile.stage import all_stages
 from skypile.stages.dedup import Config, make_measure_kernel
@@ -148,7 +149,7 @@ def test_exact_and_near_copies_go_for_the_best_and_are_told_why(
     assert {found[f"short{i}"]["winner"] for i in range(1, 40)} == {"short0"}
     assert found["page"]["cluster"] == "page"
     assert found["other"]["cluster"] is None
-    facts = Ledger(str(tmp_path / "run")).manifests.get("dedup.relate", "corpus")
+    facts = Ledger(str(tmp_path / "run")).manifests.get("dedup.relate", CORPUS)
     assert facts
     assert facts.facts["s_curve"]["0.80"] > 0.99
     assert facts.facts["open_buckets"] == 0
