@@ -79,7 +79,7 @@ test-slow: install java  ## clusters, faults, matrices (up to an hour)
 soak: install java  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
-.PHONY: bench bench-extract bench-encoding bench-perplexity same-rows
+.PHONY: bench bench-read bench-extract bench-encoding bench-perplexity same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
@@ -89,6 +89,9 @@ bench-encoding: install  ## charsets: share of files decoded to the gold text
 bench-perplexity: install lmplz  ## language models of Wikipedia: ordering of registers, docs/s, KenLM's own query
 	@nice $(PY) scripts/build_lmplz.py --query > /dev/null
 	@$(PY) -m bench.perplexity --data $(SHARED)/data
+
+bench-read: install  ## archives: records/s and MB/s of reading beside plain fastwarc
+	@$(PY) -m bench.read --data $(SHARED)/data
 
 same-rows: install java  ## the real crawl on 1, 2 and 4 cores, shuffled: the same rows, by hash
 	@test -d runs/crawl/input || $(PY) $(SHARED)/tools/make_crawl.py runs/crawl/input

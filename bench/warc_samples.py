@@ -79,6 +79,15 @@ def outcome(row: dict[str, Any], path: Path, kernel: ExtractKernel) -> Outcome:
     )
 
 
+def _cells(o: Outcome) -> tuple[object, ...]:
+    html = f"{o.html} ({o.warcio_html})"
+    return o.file, _counts(o.types), html, o.documents, _counts(o.rejected)
+
+
+def _row(cells: tuple[object, ...]) -> str:
+    return "| " + " | ".join(str(c) for c in cells) + " |"
+
+
 def _counts(counts: Counter[str]) -> str:
     return ", ".join(f"{name or '(none)'} {n}" for name, n in sorted(counts.items()))
 
@@ -104,32 +113,15 @@ def table(outcomes: list[Outcome]) -> str:
     lines = [head, "|---|---|---|---|---|---|---|"]
     for o in damaged:
         stops = re.sub(r"\s+", " ", o.peer_error or "").partition(":")[0]
-        cells = (
-            o.file,
-            _counts(o.types),
-            f"{o.html} ({o.warcio_html})",
-            _counts(o.damages),
-            o.documents,
-            _counts(o.rejected),
-            stops,
-        )
-        lines.append("| " + " | ".join(str(c) for c in cells) + " |")
-    others = [
-        "| file | records by type | HTML (warcio) | documents | rejected |",
-        "|---|---|---|---|---|",
-    ]
-    for o in whole:
-        others.append(
-            f"| {o.file} | {_counts(o.types)} | {o.html} ({o.warcio_html}) | {o.documents} "
-            f"| {_counts(o.rejected)} |"
-        )
+        lines.append(_row((*_cells(o), _counts(o.damages), stops)))
+    others = [_row(head), "|---" * 5 + "|", *(_row(_cells(o)) for o in whole)]
     return "\n".join(
         [
             "# What is done with each of the real archives",
             "",
             "Written by `python -m bench.warc_samples`: the files of `warc_samples`, read by",
-            "`WarcReader` and by the read kernel of `extract`. HTML: responses of that type, damaged",
-            "ones too, beside what warcio's manifest counts.",
+            "`WarcReader` and by the read kernel of `extract`. HTML: responses of that type, the",
+            "damaged ones, too, beside those that warcio finds.",
             "",
             f"{len(outcomes)} files: {_counts(total)}.",
             "",

@@ -2,7 +2,7 @@
 
 Members are known by their magic bytes. A decoder is fed from a buffer, in steps that bound what a
 step puts out; frames of zstd and lz4 go block by block, so that what can be had of a damaged frame
-depends on its own bytes alone. (Of a damaged gzip member `members` has the rest.)
+depends on its own bytes alone. (What gzip and lz4 lose in a step is had by `rescue`.)
 
 zlib-ng inflates twice as fast as zlib (`make bench-read`); both read the same format. Sources: RFC
 1952, RFC 8878, the LZ4 frame format 1.6, and IIPC's Zstandard Compression for WARC Files 1.0.
@@ -16,6 +16,8 @@ from typing import Protocol
 import lz4.frame
 import zstandard
 from zlib_ng import zlib_ng
+
+from skypile.kernels import http
 
 FEED, MAKE = 64 << 10, 512 << 10  # bytes into and out of a decoder, in a step
 MAX_MAGIC = 10  # bytes
@@ -126,16 +128,33 @@ def is_dictionary(data: bytes | bytearray) -> bool:
 
 
 def decoder(kind: int, zstd: Zstd, apart: bool = False) -> Decoder | None:
-    """A decoder for a kind of member; None for none. apart: another member is not done."""
+    """A decoder for a kind of member; None for none. apart: beside another that is not
+    done.
+    """
     if kind == GZIP:
         return _Gzip()
     if kind == ZSTD:
         return _ZstdFrame(zstd.frame(apart))
     if kind == LZ4:
-        return _Lz4Frame()
+        return _Lz4Frame(careful=apart)
     if kind == SKIPPABLE:
         return _Skip()
     return _Bzip2() if kind == BZIP2 else None
+
+
+def rescue(kind: int, data: bytes, zstd: Zstd, most: int) -> http.Inflated:
+    """All that can be had of a damaged member, up to about `most` bytes."""
+    if kind == GZIP:
+        return http.inflate(data, 31, most)
+    member, made, at, held = decoder(kind, zstd, apart=True), bytearray(), 0, bytearray(data)
+    while member and not member.ended and len(data) - at >= member.needs and len(made) <= most:
+        try:
+            used, piece = member.step(held, at, MAKE)
+        except ERRORS as error:
+            return http.Inflated(bytes(made), error=str(error))
+        at += used
+        made += piece
+    return http.Inflated(bytes(made), ended=bool(member and member.ended))
 
 
 def is_cut(data: bytearray) -> bool:
@@ -257,24 +276,37 @@ class _ZstdFrame:
 
 
 class _Lz4Frame:
-    """A header, blocks of the size it states, and an end mark (LZ4 frame format, 1.6)."""
+    """A header, blocks of the size it states, and an end mark (LZ4 frame format, 1.6).
 
-    def __init__(self) -> None:
+    Several blocks a step, since the library copies 64 KiB with each call; careful: one, since an
+    error costs its step's output.
+    """
+
+    def __init__(self, careful: bool = False) -> None:
         self.needs = self.likes = 7
         self.ended = False
         self._z, self._flags, self._largest = lz4.frame.LZ4FrameDecompressor(), 0, 0
+        self._at_once = 1 if careful else MAKE
 
     def step(self, data: bytearray, at: int, most: int) -> tuple[int, bytes]:
-        size, ends = self._piece(data, at)
-        if len(data) - at < size:
-            self.needs = self.likes = size
+        used, blocks = 0, 0
+        while not self.ended and (not blocks or blocks * self._largest < self._at_once):
+            if len(data) - at - used < self.needs:
+                break
+            size, ends = self._piece(data, at + used)
+            if len(data) - at - used < size:
+                self.needs = size
+                break
+            used, blocks = used + size, blocks + 1
+            if not self._largest:
+                self._flags, self._largest = data[at + 4], 1 << 8 + 2 * (data[at + 5] >> 4 & 7)
+            self.ended, self.needs = ends, 4
+        self.likes = self.needs
+        if not used:
             return 0, b""
-        made: bytes = self._z.decompress(bytes(data[at : at + size]))
-        if not self._largest:
-            self._flags, self._largest = data[at + 4], 1 << 8 + 2 * (data[at + 5] >> 4 & 7)
-        self.needs = self.likes = 4
-        self.ended = ends
-        return size, made
+        # Without a limit, it begins with a small piece and doubles it. A block never has more.
+        made: bytes = self._z.decompress(data[at : at + used], blocks * self._largest + 1)
+        return used, made
 
     def _piece(self, data: bytearray, at: int) -> tuple[int, bool]:
         """(length of the piece at `at`, whether it is the last)."""

@@ -11,6 +11,7 @@ import zlib
 from typing import Any, NamedTuple
 
 from fastwarc.stream_io import BrotliReader, ZstdReader
+from zlib_ng import zlib_ng
 
 Fields = list[tuple[str, str]]
 Problem = tuple[str, str] | None  # (reason, detail)
@@ -123,6 +124,11 @@ def decode_body(fields: Fields, body: bytes, limit: int) -> Body:
 
 def inflate(data: bytes, wbits: int, limit: int) -> Inflated:
     """What can be had of gzip (wbits 31), zlib (15) or raw (-15) data, up to `limit` + 1 bytes."""
+    whole = zlib_ng.decompressobj(wbits)
+    try:
+        return Inflated(whole.decompress(data, limit + 1), ended=whole.eof)
+    except zlib_ng.error:  # type: ignore[misc]  # its stubs take it for no class
+        pass  # what can be had of damaged data is what zlib has, byte by byte
     made: list[bytes] = []
     size, at, step, z = 0, 0, _STEP, zlib.decompressobj(wbits)
     while at < len(data) and size <= limit and not z.eof:

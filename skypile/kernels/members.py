@@ -8,10 +8,11 @@ record begins. Skippable frames are passed over.
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
-from skypile.kernels import codecs, heads, http
+from skypile.kernels import codecs, heads
 
 HOLD = 64 << 20  # kept for a second look; not a setting, since ordinals must not depend on one
 _SNIFF, _MAX_SNIFF = 4096, 1 << 20  # bytes of a member that may show if a record begins there
+_KEEP = 2 << 20  # bytes
 _TRIES, _TRY = 16, 4096  # bytes that may be tried for each one searched; of a try, at least
 
 
@@ -132,8 +133,12 @@ class _Members:
             size = frame.needs
 
     def member(self) -> Generator[bytes, None, Damage | None]:
-        """The member in front, decoded; where it is damaged, as much as there is."""
-        raw = self._raw
+        """The member in front, decoded; where it is damaged, as much as there is.
+
+        The first `_KEEP` bytes are kept back until it is known how the member ends: if the next one
+        begins within it, what is behind that is not its own.
+        """
+        raw, kept, size = self._raw, list[bytes](), 0
         raw.fill(codecs.MAX_MAGIC)
         kind, at, fed, made, error = codecs.kind(raw.data), raw.offset, 0, 0, None
         decoder = codecs.decoder(kind, self._zstd)
@@ -152,14 +157,19 @@ class _Members:
                 break
             fed += used
             if data:
-                made += len(data)
-                yield data
+                kept.append(data)
+                size += len(data)
+            if kept and (decoder.ended or made or size > _KEEP):
+                yield kept[0] if len(kept) == 1 else b"".join(kept)
+                made, size = made + size, 0
+                kept.clear()
             if decoder.ended or fed > HOLD:
                 raw.drop(fed)
                 fed = 0
             if decoder.ended:
                 self._pass_over()
                 return None
+        kept.clear()
         return (yield from self._rest(kind, at, made, error))
 
     def _pass_over(self) -> None:
@@ -180,8 +190,8 @@ class _Members:
         raw = self._raw
         end = self._find()
         size = raw.offset + end - at
-        if raw.offset == at and kind == codecs.GZIP:
-            rest = http.inflate(bytes(raw.data[:end]), 31, HOLD)
+        if raw.offset == at and kind:
+            rest = codecs.rescue(kind, bytes(raw.data[:end]), self._zstd, HOLD)
             error = rest.error or (error if rest.ended else None)
             yield rest.data[made:]
         raw.drop(end)

@@ -1,14 +1,16 @@
-"""The records of a WARC stream, in order, none lost in silence.
+"""The records of a WARC or ARC stream, in order, none lost in silence.
 
-The stream is read in *stretches* that no record crosses: a whole plain file, or a gzip member (and
-members that go on with its last record). The length that a record states is believed if what
-follows agrees; else the next two lines that only a record begins with end it. So a range cut at
-`record_boundaries` yields what the whole file yields there. (Of a damaged file, too; only how much
-can be read of a broken gzip member may differ.)
+The stream is read in *stretches* that no record crosses: a whole plain file, or a member of a gzip,
+zstd, lz4 or bzip2 file (and members that go on with its last record). The length that a record
+states is believed if what follows agrees; else the next two lines that only a record begins with
+end it. So a range cut at `record_boundaries` yields what the whole file yields there. (Of a damaged
+file, too; only how much can be read of a broken member may differ.) The first record decides
+whether a file is a WARC or an ARC.
 
 fastwarc's iterator is faster, but hands out a cut record as a whole one and gives up a file at the
-first damage. Left out: ARC, zstd and lz4 files; digests; joining continuation records. A damaged
-gzip member that stores a .warc.gz may yield records of that one.
+first damage. Left out: digests; joining continuation records; what a `revisit` record refers to. A
+damaged member that stores an archive may yield records of that one. What follows an ARC record is
+only known as the line of the next: one with garbage behind it is malformed, whatever its length.
 """
 
 import re
@@ -213,7 +215,7 @@ class _Block:
 
 def record_boundaries(stream: BinaryIO, every_bytes: int) -> list[tuple[int, int]]:
     """(offset, ordinal) of the first record at or after each multiple of `every_bytes`, but for
-    record 0. Reads the stream, a whole file, to its end; nothing where that is one gzip member.
+    record 0. Reads the stream, a whole file, to its end; nothing where that is one member.
     """
     reader = WarcReader(stream, want=frozenset())
     points: list[tuple[int, int]] = []

@@ -738,7 +738,7 @@ def samples(shared: Path) -> Iterator[tuple[dict[str, object], Path]]:
 
 
 def test_samples_give_at_least_the_pages_that_warcio_finds(shared_data: Path) -> None:
-    """Never an exception or a hang, whatever the file. ARC files are reported as no WARC."""
+    """Never an exception or a hang, whatever the file."""
     seen = pages = 0
     for row, path in samples(shared_data):
         begun = time.monotonic()
@@ -747,15 +747,13 @@ def test_samples_give_at_least_the_pages_that_warcio_finds(shared_data: Path) ->
             records = list(reader)
         assert time.monotonic() - begun < 60, path.name
         assert [r.ordinal for r in records] == list(range(len(records)))
+        assert records, path.name
         html = [r for r in records if r.type == "response" and r.content_type == "text/html"]
-        if path.name.endswith((".warc", ".warc.gz")):
-            assert len(html) >= row["warcio_html_responses"], path.name  # type: ignore[operator]
-        if not records:
-            assert reader.damages, path.name
+        assert len(html) >= row["warcio_html_responses"], path.name  # type: ignore[operator]
         seen += 1
         pages += sum(not r.problem for r in html)
     assert seen >= 100
-    assert pages >= 345
+    assert pages >= 453
 
 
 def test_samples_cut_into_ranges(shared_data: Path) -> None:
