@@ -20,10 +20,7 @@ void update(uint32_t *restrict row, const uint64_t *hashes, int64_t count, const
   uint32_t xs[CHUNK];
   for (int64_t first = 0; first < count; first += CHUNK) {
     int64_t size = count - first < CHUNK ? count - first : CHUNK;
-    for (int64_t i = 0; i < size; i++) {
-      uint32_t x = (uint32_t)(hashes[first + i] >> 33);
-      xs[i] = x == P ? 0 : x;
-    }
+    for (int64_t i = 0; i < size; i++) xs[i] = (uint32_t)(hashes[first + i] >> 33);
     for (int64_t k = 0; k < permutations; k++) {
       uint64_t ak = a[k], bk = b[k];
       uint32_t least = row[k];

@@ -1,7 +1,7 @@
 """MinHash: signatures of shingle sets, their band keys, and what they find.
 
 A permutation is x -> (a x + b) mod p with the prime p = 2^31 - 1 (Carter and Wegman 1979; Broder
-1997 for the use). a and x are below 2^31, so that a x + b is below 2^62: nothing wraps, and the
+1997 for the use). a, b and x are below 2^31, so that a x + b is below 2^62: nothing wraps, and the
 values are those of the stated formula, as tests with Python's integers show. This prime, and not
 the greatest below 2^32, because its remainder takes two shifts and no division: twice as fast, for
 one bit. Two of n unlike shingles fall on the same x with a chance of n^2 / 2^32.
@@ -70,8 +70,7 @@ def _update(
         for first in range(begin, ends[part], _CHUNK):
             size = min(_CHUNK, ends[part] - first)
             for i in range(size):
-                x = np.uint32(hashes[first + i] >> _33)
-                chunk[i] = min(x, np.uint32(x - _P))  # 2^31 - 1 is 0
+                chunk[i] = np.uint32(hashes[first + i] >> _33)
             xs = chunk[:size]
             for k in range(len(a)):
                 ak, bk, least = a[k], b[k], row[k]
@@ -102,8 +101,8 @@ def signatures_of_blocks(
 ) -> Signatures:
     """uint32[documents, count]: the least value of each permutation over a document's shingles.
 
-    A shingle's x is the upper 31 bits of its hash, p taken as 0. All values are below p; that of a
-    document without shingles is p.
+    A shingle's x is the upper 31 bits of its hash. All values are below p; those of a document
+    without shingles are p.
     """
     a, b = permutations(count, seed)
     out = np.full((documents, count), PRIME, np.uint32)

@@ -3,7 +3,8 @@
 A text is compared as the code points of its compatibility decomposition (NFKD: full width becomes
 ASCII, ligatures letters, half-width kana kana) after full case folding, with hangul put together
 again. Two texts have the same form if and only if their NFKC case folds are the same, whatever
-composition they came in; decomposing needs no look at the neighbours, so a table has it all.
+composition they came in; decomposing needs no look at the neighbours, so a table has it all. (One
+exception: a Greek iota subscript, U+0345, that stands before other marks of its letter.)
 Dakuten and accents stay. Left out of the form: what does not print (soft hyphens, joiners,
 directional marks, variation selectors) and marks with nothing to stand on. Simplified and
 traditional Han are folded on request.
