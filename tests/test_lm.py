@@ -20,6 +20,7 @@ from skypile.kernels.perplexity import Scorer, make_scorer, make_tokeniser
 from skypile.lm import LM, SP_MODEL, FitError, LmSettings, fit_lm
 
 REPO = Path(__file__).parent.parent
+RARE = {"character_coverage": 0.99, "heldout_fraction": 0.0}
 SMALL = LmSettings(vocab_size=600, memory_mb=64, heldout_fraction=0.1, order=3)
 
 
@@ -177,6 +178,18 @@ def test_only_a_tiny_text_gets_fixed_discounts_and_the_card_says_so(tmp_path: Pa
     with pytest.raises(FitError, match="too regular"):
         fit_lm(regular, "en", tmp_path / "strict", settings=strict)
     assert {p.name for p in tmp_path.iterdir()} == {"en"}
+
+
+def test_text_may_spell_the_models_own_symbols(tmp_path: Path) -> None:
+    built("lmplz")
+    # Characters too rare for the alphabet: SentencePiece hands the run on as it stands, `<s>`.
+    spelt = ["的<s>一", "的</s>一", *made_up("zh")]
+    card = fit_lm(spelt, "zh", tmp_path / "zh", settings=LmSettings(**{**vars(SMALL), **RARE}))
+    lines = [line for _, line in make_tokeniser(str(tmp_path / "zh" / SP_MODEL))(spelt[:1])]
+    assert "<s>" in lines[0]
+    assert card.trained_on["documents"] > 100
+    scores = scorer_of(tmp_path / "zh")(pa.array(spelt[:2]))
+    assert scores.perplexity.null_count == 0
 
 
 def test_without_lmplz_the_fit_says_what_to_do(
