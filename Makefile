@@ -85,8 +85,7 @@ bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and r
 bench-encoding: install  ## charsets: share of files decoded to the gold text
 	@$(PY) -m bench.encoding --data $(SHARED)/data
 
-bench-perplexity: install lmplz  ## language models of Wikipedia: ordering of registers, docs/s, KenLM's own query
-	@nice $(PY) scripts/build_lmplz.py --query > /dev/null
+bench-perplexity: install  ## language models of Wikipedia: ordering of registers, docs/s, KenLM's own query
 	@$(PY) -m bench.perplexity --data $(SHARED)/data
 
 same-rows: install java  ## the real crawl on 1, 2 and 4 cores, shuffled: the same rows, by hash
