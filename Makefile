@@ -86,8 +86,7 @@ bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and r
 bench-encoding: install  ## charsets: share of files decoded to the gold text
 	@$(PY) -m bench.encoding --data $(SHARED)/data
 
-bench-perplexity: install lmplz  ## language models of Wikipedia: ordering of registers, docs/s, KenLM's own query
-	@nice $(PY) scripts/build_lmplz.py --query > /dev/null
+bench-perplexity: install  ## language models of Wikipedia: ordering of registers, docs/s, KenLM's own query
 	@$(PY) -m bench.perplexity --data $(SHARED)/data
 
 bench-read: install  ## archives: records/s and MB/s of reading beside plain fastwarc

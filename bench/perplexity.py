@@ -23,6 +23,7 @@ import multiprocessing as mp
 import random
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 import unicodedata
@@ -40,7 +41,8 @@ from skypile.kernels.lmtext import make_normaliser
 from skypile.kernels.perplexity import make_scorer, make_tokeniser
 from skypile.lm import LM, SP_MODEL, LmSettings, fit_lm
 
-DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"
+REPO = Path(__file__).resolve().parent.parent
+DATA = REPO.parent / "shared/data"
 WIKIPEDIA = {
     "en": ("enwiki_articles", "wikitext2_en"),
     "zh": ("zhwiki_cmrc2018", "zhwiki_hant_drcd"),
@@ -255,7 +257,7 @@ def measure(data: Path, language: str, work: Path) -> None:
     random.Random(0).shuffle(articles)
     ninth = len(articles) // 10
     heldout, folder = cut(articles[:ninth]), work / language
-    settings = LmSettings(memory_mb=256, min_chars_per_token=250)
+    settings = LmSettings(memory_mb=256)
     start = time.monotonic()
     card = fit_lm(articles[ninth:], language, folder, settings=settings)
     line(
@@ -283,6 +285,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA)
     given = parser.parse_args()
+    build = [sys.executable, str(REPO / "scripts/build_lmplz.py"), "--query"]
+    subprocess.run(build, stdout=sys.stderr, check=True)  # nothing to do after the first time
     with tempfile.TemporaryDirectory() as work:
         for language in WIKIPEDIA:
             measure(given.data, language, Path(work))

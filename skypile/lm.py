@@ -12,6 +12,8 @@ import importlib.metadata
 import io
 import json
 import math
+import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -34,6 +36,7 @@ from skypile.settings import plain, setting
 KIND = "lm"
 SP_MODEL, LM = "sp.model", "lm.bin"  # the files of the artifact
 _DISCOUNT_ERROR = "BadDiscountException"
+_FALLBACK = re.compile(r"Substituting fallback discounts for order (\d+)")  # counted from 0
 
 
 class FitError(InputError):
@@ -61,7 +64,7 @@ class LmSettings:
     quantise: bool = setting(True, help="8 bits for probabilities and backoffs (-q 8 -b 8 -a 22)")
     prune: tuple[int, ...] = setting((), low=0, help="lmplz --prune: count thresholds by order")
     tiny_tokens: int = setting(
-        1_000_000, low=0, help="below, lmplz may fall back to fixed discounts (ours)"
+        1_000_000, low=0, help="below, fixed discounts may stand for any order's (ours)"
     )
 
 
@@ -227,42 +230,46 @@ def _write_tokens(texts: Iterable[str], tokenise: Any, path: Path) -> dict[str, 
 
 def _fit_ngrams(
     programs: list[Path], work: Path, binary: Path, tokens: int, settings: LmSettings
-) -> bool:
-    """Run lmplz and build_binary; whether the discounts are fixed ones.
+) -> list[int]:
+    """Run lmplz and build_binary; the orders whose discounts are fixed ones, not estimated.
 
-    Modified Kneser-Ney estimates its discounts from how many n-grams occur once to four times.
-    A tiny text may have none; lmplz then stops, unless it is told to take fixed ones.
+    Modified Kneser-Ney estimates each order's discounts from how many n-grams occur once to four
+    times. SentencePiece makes a vocabulary in which hardly a token is rare, so that single tokens
+    may have no such counts however long the text: lmplz then stops, unless it may take fixed
+    discounts for that order. Of longer n-grams, only a tiny text has too few.
     """
     trainer, converter = programs
     arpa, memory = work / "arpa", f"{settings.memory_mb}M"
     command = [trainer, "-o", settings.order, "-S", memory, "-T", work, "--arpa", arpa]
     command += ["--vocab_estimate", settings.vocab_size, "--skip_symbols"]
     command += ["--prune", *settings.prune] if settings.prune else []
-    error = _run(command, work / "tokens")
-    fallback = error is not None and _DISCOUNT_ERROR in error and tokens < settings.tiny_tokens
-    if fallback:
-        error = _run([*command, "--discount_fallback"], work / "tokens")
-    if error and _DISCOUNT_ERROR in error:
+    good, said = _run(command, work / "tokens")
+    fallback: list[int] = []
+    if not good and _DISCOUNT_ERROR in said:
+        good, said = _run([*command, "--discount_fallback"], work / "tokens")
+        fallback = [int(order) + 1 for order in _FALLBACK.findall(said)]
+    if not good:
+        raise SkypileError(f"lmplz failed:\n{said[-2000:]}")
+    if fallback not in ([], [1]) and tokens >= settings.tiny_tokens:
         raise FitError(
-            "the text is too regular for Kneser-Ney discounts: it has no n-grams of some low "
-            f"count. It has {tokens} tokens, and is not tiny (tiny_tokens = "
-            f"{settings.tiny_tokens}), so it is probably not natural text\n{error}"
+            f"no Kneser-Ney discounts can be estimated for n-grams of the orders {fallback}: low "
+            f"counts are missing or odd. The text has {tokens} tokens, so it is not tiny "
+            f"(tiny_tokens = {settings.tiny_tokens}); it probably repeats itself"
         )
-    if error:
-        raise SkypileError(f"lmplz failed:\n{error}")
     options = ["-q", 8, "-b", 8, "-a", 22] if settings.quantise else []
     build = [converter, *options, "-S", memory, "-T", f"{work}/", "trie", arpa, binary]
-    if error := _run(build):
-        raise SkypileError(f"build_binary failed:\n{error}")
+    good, said = _run(build)
+    if not good:
+        raise SkypileError(f"build_binary failed:\n{said[-2000:]}")
     return fallback
 
 
-def _run(command: list[Any], text: Path | None = None) -> str | None:
-    """Run a program on a text; the end of what it said if it failed, else None."""
-    with (text or Path("/dev/null")).open("rb") as given:
+def _run(command: list[Any], text: Path | None = None) -> tuple[bool, str]:
+    """Run a program on a text: whether it ended well, and what it said."""
+    with (text or Path(os.devnull)).open("rb") as given:
         done = subprocess.run([*map(str, command)], stdin=given, capture_output=True, check=False)
     said = done.stderr.decode("utf8", "replace")
-    return said[-2000:] or f"exit code {done.returncode}" if done.returncode else None
+    return done.returncode == 0, said or f"exit code {done.returncode}"
 
 
 def _measure(folder: Path, texts: Iterator[str], fold: Mapping[int, str] | None) -> dict[str, Any]:

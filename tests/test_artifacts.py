@@ -66,6 +66,26 @@ def test_a_damaged_copy_is_fetched_again(made: Path) -> None:
     assert (local(made.as_uri()) / "deep/sp.model").exists()
 
 
+def test_a_fetch_that_is_cut_off_leaves_no_copy(
+    made: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, copied = artifacts._copy, []
+
+    def breaks(source: Any, name: str, *rest: Any) -> None:
+        if copied:
+            raise OSError("the network is gone")
+        real(source, name, *rest)
+        copied.append(name)
+
+    monkeypatch.setattr(artifacts, "_copy", breaks)
+    with pytest.raises(OSError, match="network"):
+        local(made.as_uri())
+    assert not [path for path in (cache / "artifacts").iterdir() if path.is_dir()]
+    monkeypatch.undo()
+    monkeypatch.setenv("SKYPILE_CACHE", str(cache))
+    assert (local(made.as_uri()) / "lm.bin").exists()
+
+
 def test_a_file_is_hashed_once(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     local(str(made))
 

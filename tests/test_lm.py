@@ -20,6 +20,7 @@ from skypile.kernels.perplexity import Scorer, make_scorer, make_tokeniser
 from skypile.lm import LM, SP_MODEL, FitError, LmSettings, fit_lm
 
 REPO = Path(__file__).parent.parent
+RARE = {"character_coverage": 0.99, "heldout_fraction": 0.0}
 SMALL = LmSettings(vocab_size=600, memory_mb=64, heldout_fraction=0.1, order=3)
 
 
@@ -64,7 +65,7 @@ def test_the_card_says_what_was_done(fitted: Path) -> None:
     assert card.trained_on["tokens"] > card.trained_on["lines"] > 180
     assert 1 < card.quality["heldout_perplexity"] < 600
     assert card.parameters["order"] == kenlm.Model(str(fitted / LM)).order == 3
-    assert card.parameters["discount_fallback"] in (True, False)
+    assert card.parameters["discount_fallback"] in ([], [1])
     assert {p.name for p in fitted.parent.iterdir()} == {fitted.name}, "nothing is left behind"
 
 
@@ -172,11 +173,30 @@ def test_only_a_tiny_text_gets_fixed_discounts_and_the_card_says_so(tmp_path: Pa
     built("lmplz")
     regular = [f"{a} {b}" for a in "abcdefgh" for b in "abcdefgh"]
     card = fit_lm(regular, "en", tmp_path / "en", settings=SMALL)
-    assert card.parameters["discount_fallback"] is True
+    assert card.parameters["discount_fallback"] == [1, 2, 3]
     strict = LmSettings(**{**vars(SMALL), "tiny_tokens": 0})
-    with pytest.raises(FitError, match="too regular"):
+    with pytest.raises(FitError, match=r"orders \[1, 2, 3\]"):
         fit_lm(regular, "en", tmp_path / "strict", settings=strict)
     assert {p.name for p in tmp_path.iterdir()} == {"en"}
+
+
+def test_a_vocabulary_without_rare_tokens_is_no_fault_of_the_text(tmp_path: Path) -> None:
+    built("lmplz")
+    common = {"vocab_size": 64, "tiny_tokens": 0, "memory_mb": 64, "order": 3}
+    card = fit_lm(made_up("en", 400), "en", tmp_path / "en", settings=LmSettings(**common))
+    assert card.parameters["discount_fallback"] == [1]
+
+
+def test_text_may_spell_the_models_own_symbols(tmp_path: Path) -> None:
+    built("lmplz")
+    # Characters too rare for the alphabet: SentencePiece hands the run on as it stands, `<s>`.
+    spelt = ["的<s>一", "的</s>一", *made_up("zh")]
+    card = fit_lm(spelt, "zh", tmp_path / "zh", settings=LmSettings(**{**vars(SMALL), **RARE}))
+    lines = [line for _, line in make_tokeniser(str(tmp_path / "zh" / SP_MODEL))(spelt[:1])]
+    assert "<s>" in lines[0]
+    assert card.trained_on["documents"] > 100
+    scores = scorer_of(tmp_path / "zh")(pa.array(spelt[:2]))
+    assert scores.perplexity.null_count == 0
 
 
 def test_without_lmplz_the_fit_says_what_to_do(
@@ -236,7 +256,7 @@ def test_real_text_needs_no_fixed_discounts_and_bits_repeat(
 
     def fit(folder: str, fit_texts: list[str]) -> list[str]:
         card = fit_lm(fit_texts, language, tmp_path / folder, settings=settings)
-        assert card.parameters["discount_fallback"] is False
+        assert card.parameters["discount_fallback"] == []
         files = sorted((tmp_path / folder).iterdir())
         return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
 
