@@ -110,6 +110,9 @@ def ipv4(c: U32, i: int, versions: U32) -> int:
     section = small and (at == 0 or c[at - 1] == LF)
     if section or not _is_public(address):
         return 0
+    for k in range(j, j + 3):  # “6.5.254.21”版本
+        if char_at(c, k) == 0x7248:
+            return 0
     return 0 if context(c, i, _VERSION_CONTEXT_CHARS, versions, 0) >= 0 else j
 
 
