@@ -9,14 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 
 from skypile.kernels import charset, ready, streams, warc
+from skypile.kernels.dates import parse_timestamp
 from skypile.kernels.members import Damage
 from skypile.kernels.pages import printable_url
 from skypile.kernels.parquet import parquet_rows
 from skypile.kernels.ready import Ready, Reject
+from skypile.kernels.wikidump import DumpReader, Page
+from skypile.kernels.wikipedia import article, passed_over
 
 SPOOL_BYTES = 64 << 20  # a Parquet file above it is read from a temporary file, not from memory
 
@@ -49,6 +53,7 @@ class Slice:
     fields: Mapping[str, str] = field(default_factory=dict)
     blocks: str = "lines"
     language: str | None = None
+    variant: str | None = None
     damages: list[Damage] = field(default_factory=list)
 
 
@@ -164,9 +169,41 @@ def wet(stream: Any, this: Slice) -> Iterator[Item]:
     this.damages += reader.damages
 
 
+def wikipedia(stream: Any, this: Slice) -> Iterator[Item]:
+    """A Wikipedia dump: an article a page; other namespaces and redirects are passed over."""
+    assert this.language
+    language = this.language
+    reader = DumpReader(
+        stream,
+        start=this.start,
+        first_ordinal=this.first_ordinal,
+        max_page_bytes=this.max_record_bytes,
+    )
+    for page in reader:
+
+        def parse(page: Page = page) -> Ready | Reject:
+            found = article(page, language, variant=this.variant)
+            if found.reason:
+                return Reject(found.reason, page.detail or page.title)
+            stamp = parse_timestamp(page.timestamp)
+            return Ready(
+                found.blocks,
+                title=found.title,
+                url=f"https://{language}.wikipedia.org/wiki/{quote(page.title.replace(' ', '_'))}",
+                date=stamp.date() if stamp else None,
+                id=None if page.id is None else str(page.id),
+                cited_urls=found.cited_urls,
+            )
+
+        kind = None if page.problem else passed_over(page, language)
+        yield Item(page.ordinal, page.offset, parse, page.text.encode(), passed_over=kind)
+    this.damages += reader.damages
+
+
 FORMATS: dict[str, Callable[[Any, Slice], Iterator[Item]]] = {
     "jsonl": jsonl,
     "parquet": parquet,
     "text": text,
     "wet": wet,
+    "wikipedia": wikipedia,
 }

@@ -18,7 +18,9 @@ _TRIES, _TRY = 16, 4096  # bytes that may be tried for each one searched; of a t
 
 @dataclass(frozen=True)
 class Damage:
-    """Where a file is not as it should be: `truncated_record`, `malformed_record`, `not_a_warc`."""
+    """Where a file is not as it should be: `truncated_record`, `malformed_record`, `not_a_warc`,
+    `not_a_dump`.
+    """
 
     offset: int
     reason: str

@@ -18,7 +18,8 @@ from typing import Any
 
 from lxml import etree
 
-from skypile.kernels.wikistream import Damage, Readable, XmlText
+from skypile.kernels.members import Damage
+from skypile.kernels.wikistream import Readable, XmlText
 
 _TAG = re.compile(rb"<(/?)page>")
 _LONGEST_TAG = 7

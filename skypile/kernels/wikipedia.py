@@ -40,7 +40,7 @@ REASONS = (
 class Article:
     """A page as text. blocks: paragraphs, headings, list items, table rows and lines of code, in
     order, none empty, no newline in them; none where there is a reason. cited_urls: the addresses
-    in its references, in order, each once, as written (`canonical.canonical_url` makes them comparable).
+    in its references, in order, each once, as written (`canonical_url` makes them comparable).
     reason: why the page is no article, one of REASONS in the order tried; None where it is one.
     """
 
@@ -68,6 +68,12 @@ def article(page: Page, lang: str, *, variant: str | None = None) -> Article:
     cut = Cutter(wikitemplates.kept, wikitemplates.cites, wanted).cut(page.text)
     blocks = _prose(Renderer(cut).blocks(), words)
     return Article(title, blocks, tuple(cut.urls) if blocks else (), None if blocks else "empty")
+
+
+def passed_over(page: Page, lang: str) -> str | None:
+    """`other_namespace` or `redirect`, of a page that is no article by what it is for."""
+    reason = _reason(page, terms(lang))
+    return reason if reason in ("other_namespace", "redirect") else None
 
 
 def _reason(page: Page, words: Terms) -> str | None:

@@ -9,8 +9,9 @@ import bz2
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from skypile.kernels.members import Damage
 
 _READ, _FEED, _MAKE = 1 << 20, 64 << 10, 512 << 10  # bytes from the file, into and out of a codec
 # bzip2 checks a block, of at most 900,000 bytes, when it has given it out. What came last before a
@@ -27,15 +28,6 @@ class Readable(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes; none at the end."""
-
-
-@dataclass(frozen=True)
-class Damage:
-    """Where a file is not as it should be: `truncated_record`, `malformed_record`, `not_a_dump`."""
-
-    offset: int
-    reason: str
-    detail: str
 
 
 class _Piece(NamedTuple):

@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from skypile.kernels import paragraphs, ready, streams, warc
+from skypile.kernels import paragraphs, ready, streams, warc, wikidump, wikipedia
 from skypile.kernels.dates import UNDATED, after_cutoff, parse_timestamp
 from skypile.kernels.formats import FORMATS, Item, Slice
 from skypile.kernels.ids import doc_id, payload_digest, text_digest
@@ -40,6 +40,12 @@ class Config:
     )
     max_replaced_fraction: float = setting(
         0.01, piece="read", low=0, high=1, help="text files: share of undecodable characters"
+    )
+    zh_variant: str = setting(
+        "zh-hans",
+        piece="read",
+        choices=tuple(sorted(wikipedia.VARIANTS)),
+        help="Wikipedia: which spelling to take where a page gives several",
     )
     wide_weight: float = setting(
         paragraphs.WIDE_WEIGHT,
@@ -92,6 +98,7 @@ class IngestKernel:
             hints.fields,
             hints.blocks,
             hints.language,
+            self._config.zh_variant,
         )
         for item in FORMATS[format](stream, this):
             counts["records"] += 1
@@ -167,8 +174,12 @@ def check_hints(format: str, hints: Hints) -> None:
         raise ValueError(f"fields: format {format} has none")
     if odd := sorted(set(hints.fields) - set(ready.COLUMNS)):
         raise ValueError(f"fields: unknown column {odd[0]!r}; known: {', '.join(ready.COLUMNS)}")
+    if format == "wikipedia" and not hints.language:
+        raise ValueError('language: format wikipedia needs it: "en", "zh", ...')
     if hints.language is not None and format != "wikipedia":
         raise ValueError(f"language: format {format} takes none")
+    if hints.blocks != "lines" and format == "wikipedia":
+        raise ValueError("blocks: format wikipedia makes its own")
 
 
 def make_cut_kernel(
@@ -214,6 +225,9 @@ STAGE = Stage(
         "lone_surrogate",
         "undecodable",
         "empty",
+        "other_namespace",
+        "redirect",
+        "disambiguation",
         "too_short",
         "after_cutoff",
         "undated",
@@ -225,6 +239,7 @@ STAGE = Stage(
             "parquet": streams.uncut,
             "text": None,
             "wet": warc.record_boundaries,
+            "wikipedia": wikidump.boundaries,
         },
         check_hints=check_hints,
     ),

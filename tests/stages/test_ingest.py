@@ -360,3 +360,39 @@ def test_the_kernel_reads_a_hash_sample() -> None:
     assert len(rows) == 5
     assert kernel.log()["sampled_out"] == 5
     assert ingest.STAGE.step == 12
+
+
+def test_a_dump_and_the_pages_that_are_no_articles(tmp_path: Path) -> None:
+    from skypile.sample.crawl import write_sample
+
+    write_sample(tmp_path, pages=60)
+    for path in sorted((tmp_path / "wiki").glob("*.xml.bz2")):
+        language = path.name[:2]
+        data = path.read_bytes()
+        hints = Hints(language=language)
+        records, documents, log = read(data, "wikipedia", hints=hints)
+        truth = {
+            row["title"]: row
+            for row in map(
+                json.loads, (tmp_path / "wiki/truth.jsonl").read_text(encoding="utf8").splitlines()
+            )
+            if row["file"].endswith(path.name)
+        }
+        kinds = {row["kind"] for row in truth.values()}
+        assert {"article", "redirect", "disambiguation"} <= kinds
+        articles = {t for t, row in truth.items() if row["kind"] in ("article", "broken")}
+        assert {d["title"] for d in documents} == articles
+        assert {k for k, _ in log["passed_over"]} <= {"redirect", "other_namespace"}
+        assert {r["reason"] for r in records} == {None, "disambiguation"}
+        gold = found = 0
+        for document in documents:
+            row = truth[document["title"]]
+            assert document["url"].startswith(f"https://{language}.wikipedia.org/wiki/")
+            if row["kind"] == "article":
+                assert set(document["cited_urls"]) == {c["url"] for c in row["cites"]}
+                blocks = set(document["text"].split("\n"))
+                gold += len(row["paragraphs"])
+                found += sum(p in blocks for p in row["paragraphs"])
+        assert found >= 0.95 * gold > 0
+    with pytest.raises(ValueError, match="language: format wikipedia needs it"):
+        ingest.check_hints("wikipedia", Hints())
