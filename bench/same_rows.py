@@ -15,7 +15,6 @@ import tempfile
 import time
 from pathlib import Path
 
-TABLES = ("documents", "records", "repeated_records", "verdicts_extract")
 VARIANTS = ((1, 1.0), (2, 0.5), (4, 0.23))  # local cores, factor on part_bytes
 
 
@@ -45,6 +44,21 @@ def run_variant(config: str, out: str, cores: int, factor: float) -> None:
     )
 
 
+def tables(config: str) -> list[str]:
+    """Every table of documents that a run of the configuration writes, in order."""
+    from skypile.config import load
+    from skypile.stage import all_stages
+
+    loaded = load(config, all_stages())
+    formats = {source.format for source in loaded.sources}
+    names = ["documents", "records"]
+    for stage in loaded.stages:
+        if stage.read is None or formats & set(stage.read.formats):
+            pieces = [p for p in stage.pieces() if p != "read"]
+            names += [table.name for p in pieces for table in stage.writes(p)]
+    return names
+
+
 def main() -> int:
     """Run all variants and compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -57,7 +71,7 @@ def main() -> int:
         return 0
     from skypile.reader import RunReader
 
-    digests: dict[str, list[str]] = {t: [] for t in TABLES}
+    digests: dict[str, list[str]] = {t: [] for t in tables(given.config)}
     seconds, parts = [], []
     with tempfile.TemporaryDirectory() as folder:
         for cores, factor in VARIANTS:
@@ -81,8 +95,8 @@ def main() -> int:
             seconds.append(round(time.perf_counter() - begun, 1))
             reader = RunReader(out)
             parts.append(len(reader.files("documents")))
-            for table in TABLES:
-                digests[table].append(reader.digest(table))
+            for table, found in digests.items():
+                found.append(reader.digest(table))
     same = True
     for table, found in digests.items():
         ok = len(set(found)) == 1

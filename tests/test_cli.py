@@ -49,7 +49,8 @@ def test_the_sample_has_the_fate_that_its_truth_says(finished: Path) -> None:
     from skypile.reader import RunReader
 
     run = RunReader(str(finished / "runs/demo/out"))
-    records = {r["record_id"]: r for r in run.table("records").to_pylist() if r["url"]}
+    rows = [r for r in run.table("records").to_pylist() if r["source"] == "web"]
+    records = {r["record_id"]: r for r in rows if r["url"]}
     verdicts = {v["doc_id"]: v for v in run.table("verdicts_extract").to_pylist()}
     truth = [
         json.loads(line)
@@ -57,9 +58,9 @@ def test_the_sample_has_the_fate_that_its_truth_says(finished: Path) -> None:
         .read_text(encoding="utf8")
         .splitlines()
     ]
-    assert run.table("records").num_rows == len(truth) == 60
+    assert len(rows) == len(truth) == 60
     fates = {}
-    for record in run.table("records").to_pylist():
+    for record in rows:
         verdict = verdicts.get(record["doc_id"])
         fate = record["reason"] or (verdict and verdict["reason"]) or "kept"
         fates.setdefault(f"{record['record_id']} {record['url']}", []).append(fate)
@@ -102,12 +103,16 @@ def test_the_sample_is_scored_against_its_truth(finished: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     assert "truncated_record" in shown.stdout
     rows = json.loads(skypile("truth", out, str(path), "--json").stdout)
-    kept, *others = [r for r in rows if not r["what"].startswith("words")]
+    by_stage = [r for r in rows if r["stage"] == "extract"]
+    kept, *others = [r for r in by_stage if not r["what"].startswith("words")]
     assert kept["what"] == "kept"
     assert sum(r["n"] for r in (kept, *others)) == 60
     assert all(r["precision"] == r["recall"] == 1 for r in (kept, *others))
     words = {r["what"][-2:]: r for r in rows if r["what"].startswith("words")}
     assert words["en"]["f1"] > 0.95
+    duplicates = {r["what"][-2:]: r for r in rows if r["stage"] == "dedup"}
+    assert all(duplicates[lang]["precision"] == 1 for lang in ("en", "zh"))
+    assert all(duplicates[lang]["recall"] > 0.7 for lang in ("en", "zh"))
     assert words["zh"]["f1"] > 0.95
 
     run = RunReader(out)

@@ -134,5 +134,35 @@ def extract(run: RunReader, truth: Truth) -> Iterator[Score]:
         yield Score("extract", f"words of the text, {lang}", precision, recall, len(pairs))
 
 
+def dedup(run: RunReader, truth: Truth) -> Iterator[Score]:
+    """How many of each family went. Which of them stays is a matter of rank: a family of three that
+    are alike must lose two, whichever.
+    """
+    found = records(run, truth)
+    verdicts = {v["doc_id"]: v for v in run.table("verdicts_dedup").to_pylist()}
+    gone: dict[tuple[str, str], int] = Counter()
+    wanted: dict[tuple[str, str], int] = Counter()
+    for key, row in found.items():
+        line, verdict = truth[key], verdicts.get(row["doc_id"])
+        if verdict is None or verdict["kept"] is None:  # it did not come so far
+            continue
+        family = (line["expect"].get("language", "other"), line["family"] or str(key))
+        gone[family] += not verdict["kept"]
+        wanted[family] += line["expect"].get("dedup") == "duplicate"
+    for lang in ("en", "zh", "other"):
+        families = [f for f in {*gone, *wanted} if f[0] == lang]
+        right = sum(min(gone[f], wanted[f]) for f in families)
+        dropped, due = (sum(n[f] for f in families) for n in (gone, wanted))
+        yield Score(
+            *("dedup", f"duplicates, {lang}"),
+            right / dropped if dropped else None,
+            right / due if due else None,
+            due,
+        )
+
+
 # A stage that is not here has no truth yet.
-SCORERS: dict[str, Callable[[RunReader, Truth], Iterator[Score]]] = {"extract": extract}
+SCORERS: dict[str, Callable[[RunReader, Truth], Iterator[Score]]] = {
+    "extract": extract,
+    "dedup": dedup,
+}
