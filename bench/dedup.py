@@ -187,8 +187,11 @@ def all_pairs(texts: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], F
     common = (matrix @ matrix.T).tocoo()
     upper = common.row < common.col
     left, right = common.row[upper].astype(np.int64), common.col[upper].astype(np.int64)
+    both = common.data[upper]
+    order = np.lexsort((right, left))  # scipy's follows the sets, and so Python's hashes
+    left, right, both = left[order], right[order], both[order]
     sizes = np.diff(starts)
-    return left, right, common.data[upper] / (sizes[left] + sizes[right] - common.data[upper])
+    return left, right, both / (sizes[left] + sizes[right] - both)
 
 
 def recall_line(case: str, found: NDArray[np.bool_], true: Floats, **more: Any) -> None:
