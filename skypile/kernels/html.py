@@ -11,41 +11,31 @@ table is one paragraph, its filled cells joined by " | "); which of the paragrap
 lose themselves: that is a matter for the backstop (`sandbox`).
 """
 
-import importlib
 import re
-import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
-from html import unescape
 from typing import Any
 
-from htmldate import find_date
 from lxml import etree
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 from trafilatura import bare_extraction, load_html
-from trafilatura.metadata import examine_meta, extract_meta_json, extract_title, extract_url
+from trafilatura.settings import Extractor
+
+from skypile.kernels import metadata
+from skypile.kernels.lines import Marks, blocks, marks_for
+from skypile.kernels.markup import prepare
+from skypile.kernels.metadata import BAD_DATA, one_title
+from skypile.kernels.paragraphs import WIDE_WEIGHT
+from skypile.kernels.scripts import wide_chars
+from skypile.kernels.threads import thread
 
 # libxml2 reads no deeper than 256 elements: it drops the rest of the page and says nothing, so a
 # limit above that would never be seen to be exceeded.
 DEEPEST = 250
-MAX_TITLE_CHARS = 1000  # what is longer is no title; the longest of the real pages has 294
-
-# What library code raises on data of a shape that it does not expect: a page's fault, not that of
-# the machine, as MemoryError, OSError or ImportError would be. 17,000 mutated pages raised one
-# AssertionError (htmldate, where the root is an element that it drops).
-_BAD_DATA = (
-    AssertionError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    etree.LxmlError,
-)
+# Letters below which trafilatura looks for more, in the end in the whole page: its own default.
+MIN_TEXT_CHARS = 250
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,14 +103,17 @@ def extract(
     limit = _exceeded(tree, limits) if tree is not None else None
     title = date = None
     if tree is not None and not limit and not fallback_only:
-        title, date = _metadata(tree, url, latest_date)
-        if blocks := _by_trafilatura(tree):
-            return Page(title, date, blocks, "trafilatura", None)
+        title, date = metadata.metadata(tree, url, latest_date)
+        marks = marks_for(html)
+        prepare(tree, html, marks)
+        found = blocks(thread(tree) or "", marks) or _by_trafilatura(tree, marks)
+        if found:
+            return Page(title, date, found, "trafilatura", None)
     if limit == "depth":
         html = _LISTS.sub("<br>", html)
     parsed = HTMLTree.parse(html)
-    if blocks := _by_resiliparse(parsed, main_content=limit != "depth"):
-        return Page(title or _title(parsed.title), date, blocks, "resiliparse", limit)
+    if found := _by_resiliparse(parsed, main_content=limit != "depth"):
+        return Page(title or one_title(parsed.title), date, found, "resiliparse", limit)
     return None
 
 
@@ -154,12 +147,35 @@ def _exceeded(tree: Any, limits: Limits) -> str | None:
     return None
 
 
-def _by_trafilatura(tree: Any) -> tuple[str, ...]:
-    # deduplicate keeps counts of what earlier pages held, so it stays off; comments are no main
-    # text. The tree is copied inside, and gives the same text as the str on all 1,014 real pages.
-    with suppress(*_BAD_DATA):
-        document: Any = bare_extraction(tree, include_comments=False, deduplicate=False)
-        return _blocks(document.text or "") if document is not None else ()
+_TEXTS: Any = etree.XPath("/*/body//text()[not(parent::script or parent::style)]")
+
+
+class _LeastChars(int):
+    """The least size of a text, where trafilatura compares with it; its own where it multiplies.
+
+    A multiple decides whether what is in no paragraph is text as well. That is a matter of how the
+    page is marked up: with a smaller one, Chinese pages lost their lead.
+    """
+
+    def __mul__(self, factor: int) -> int:
+        return MIN_TEXT_CHARS * factor
+
+
+def _least_chars(tree: Any) -> int:
+    """`MIN_TEXT_CHARS` in characters of a page's own scripts: 72 where all of them are wide."""
+    text = "".join("".join(_TEXTS(tree)).split())
+    wide = wide_chars(text) / max(1, len(text))
+    return _LeastChars(MIN_TEXT_CHARS / (1 + (WIDE_WEIGHT - 1) * wide))
+
+
+def _by_trafilatura(tree: Any, marks: Marks | None) -> tuple[str, ...]:
+    # dedup keeps counts of what earlier pages held, so it stays off; comments are no main text.
+    # The tree is copied inside, and gives the same text as the str on all 1,014 real pages.
+    options = Extractor(output_format="python", comments=False, dedup=False)
+    options.min_extracted_size = _least_chars(tree)
+    with suppress(*BAD_DATA):
+        document: Any = bare_extraction(tree, options=options)
+        return blocks(document.text or "", marks) if document is not None else ()
     return ()
 
 
@@ -171,78 +187,4 @@ def _by_resiliparse(tree: HTMLTree, *, main_content: bool) -> tuple[str, ...]:
     # Its search for the main content takes time in the square of the depth (10,000: 2.4 s; 20,000:
     # 12 s), so a page that is too deep is taken whole, and left to the rules on paragraphs.
     text = extract_plain_text(tree, main_content=main_content, alt_texts=False, comments=False)
-    return _blocks(text)
-
-
-# Controls and non-characters, which are in no text, but in titles that scripts spell as "\u0000".
-_UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
-_CELL_EDGE = re.compile(r"(?<!\\)\|")
-
-
-def _line(text: str | None) -> str | None:
-    """A text as one line: printable, NFC, spaces collapsed; None without a letter or digit."""
-    text = unicodedata.normalize("NFC", _UNPRINTABLE.sub("", " ".join((text or "").split())))
-    return text.strip() if any(map(str.isalnum, text)) else None
-
-
-def _blocks(text: str) -> tuple[str, ...]:
-    """The lines of an extracted text that say something; a table row is its filled cells."""
-    lines = map(_line, text.splitlines())
-    return tuple(_cells(line) if line.startswith("|") else line for line in lines if line)
-
-
-def _cells(row: str) -> str:
-    # trafilatura writes rows as Markdown; pages laid out as tables are all row, and mostly empty.
-    cells = [c.strip() for c in _CELL_EDGE.split(row) if any(map(str.isalnum, c))]
-    return " | ".join(cells).replace("\\|", "|")
-
-
-_extractors: Any = importlib.import_module("htmldate.extractors")
-_parse_date = _extractors.dateutil_parse
-
-
-def _whole_date(text: str, **options: Any) -> datetime:
-    """The date of dateutil's `parse`, unless that would complete it from today's.
-
-    Of "2019 10:30" it makes today's day and month in 2019. Zones are ignored: that of the machine
-    is one of them, and none of them moves the day.
-
-    Raises:
-        ValueError: it is no date, or not a whole one.
-    """
-    first, second = (
-        _parse_date(text, default=day, ignoretz=True, **options)
-        for day in (datetime(2000, 1, 1), datetime(2001, 2, 2))
-    )
-    if first.date() != second.date():
-        raise ValueError(f"no whole date: {text!r}")
-    return datetime(first.year, first.month, first.day)
-
-
-# There is no parameter for it. This is the only use that htmldate makes of dateutil.
-_extractors.dateutil_parse = _whole_date
-
-
-def _metadata(tree: Any, url: str | None, latest_date: str) -> tuple[str | None, str | None]:
-    """Title and date, by the steps of trafilatura's `extract_metadata` that lead to these two.
-
-    The whole of it takes 27 ms a page instead of 3. No extensive search: on the pages of three sets
-    whose date is known (302) it turns 25 without a date into 14 with the right one and 11 with a
-    wrong one, and loads dateparser, in 2 s.
-    """
-    title = date = None
-    with suppress(*_BAD_DATA):
-        found = examine_meta(tree)
-        with suppress(*_BAD_DATA):
-            found = extract_meta_json(tree, found)
-        title = _title(found.title or extract_title(tree))
-        page_url = found.url or extract_url(tree, url)
-        last_second = f"{latest_date}T23:59:59"
-        options: Any = {"extensive_search": False, "original_date": True, "max_date": last_second}
-        date = find_date(tree, url=page_url, **options)
-    return title, date
-
-
-def _title(text: str | None) -> str | None:
-    line = _line(unescape(text or ""))
-    return line[:MAX_TITLE_CHARS].strip() if line else None
+    return blocks(text)
