@@ -5,10 +5,9 @@ that are too big for it and those on which it finds nothing. Which of the two is
 page alone, by counting elements before anything is extracted, never by a clock. So is everything
 else that is returned: the two places in the libraries that look at today's date are given one.
 
-Left out: reader comments, images, links and markup; the layout of code and of tables (a row of a
-table is one paragraph, its filled cells joined by " | "); which of the paragraphs have substance
-(`paragraphs`); charsets (`charset`); and an element with 100,000 attributes, in which both parsers
-lose themselves: that is a matter for the backstop (`sandbox`).
+Left out: reader comments, images, links and markup; the layout of tables (a row is one paragraph,
+its filled cells joined by " | "), and of code in the pages that resiliparse takes; which of the
+paragraphs have substance (`paragraphs`); and charsets (`charset`).
 """
 
 import re
@@ -24,6 +23,7 @@ from trafilatura import bare_extraction, load_html
 from trafilatura.settings import Extractor
 
 from skypile.kernels import metadata
+from skypile.kernels.furniture import mark_link_lists
 from skypile.kernels.lines import Marks, blocks, marks_for
 from skypile.kernels.markup import prepare
 from skypile.kernels.metadata import BAD_DATA, one_title
@@ -45,8 +45,9 @@ class Limits:
     The 1,014 real pages under shared/data/html_* have at most 21,579 elements, a depth of 51 and
     1,417 table rows (99 %: 4,264, 33 and 157). trafilatura's time grows with the elements: of 25
     shapes of page, 24 take at most 5 s at 32,000, but lists nested 20 deep take 10 s at 16,000 and
-    57 s at 32,000 (a search for neighbours in the square of the paragraphs). 10,000 rows take 1 s.
-    Measured again by `python -m bench.extract_evidence`.
+    57 s at 32,000 (a search for neighbours in the square of the paragraphs), and tables 60 deep 56 s
+    at 24,000: hence max_nesting, of tables in tables and of lists in lists, which is 9 and 5 in the
+    real pages. 10,000 rows take 1 s. Measured again by `python -m bench.extract_evidence`.
 
     Raises:
         ValueError: a limit is too low, or max_depth above DEEPEST.
@@ -55,9 +56,10 @@ class Limits:
     max_nodes: int = 25_000
     max_depth: int = 200
     max_table_rows: int = 10_000
+    max_nesting: int = 12
 
     def __post_init__(self) -> None:
-        if min(self.max_nodes, self.max_depth, self.max_table_rows + 1) < 1:
+        if min(self.max_nodes, self.max_depth, self.max_table_rows + 1, self.max_nesting) < 1:
             raise ValueError(f"limits must be at least 1 (rows: 0), got {self}")
         if self.max_depth > DEEPEST:
             raise ValueError(f"max_depth must be at most {DEEPEST}, got {self.max_depth}")
@@ -72,9 +74,9 @@ class Page:
 
     title and date are None where the page gives none. date is ISO: when it says it was published,
     as far as the address and the markup tell; None wherever trafilatura was not called. blocks:
-    the paragraphs of the main text, in order, NFC, spaces collapsed, each with a letter or digit in
-    it and no newline. engine: "trafilatura" or "resiliparse". limit: what sent it to the latter,
-    "nodes", "depth" or "table_rows" ("cpu", "memory" or "crash" in the sandbox); None where
+    the paragraphs of the main text, in order, NFC, none with a newline; spaces collapsed and a
+    letter or digit in each, but for the lines of listings and for nested items, which keep theirs. engine: "trafilatura" or "resiliparse". limit: what sent it to the latter,
+    "nodes", "depth", "table_rows", "nesting" or "siblings" ("cpu", "memory" or "crash" in the sandbox); None where
     trafilatura found the text, or looked and found none.
     """
 
@@ -99,13 +101,17 @@ def extract(
     the crawl, say). fallback_only: trafilatura is not called, whatever the size of the page.
     """
     html = html.encode("utf-8", "replace").decode()  # a lone surrogate is no text and stops lxml
+    html = _CROWDED.sub(_less_crowded, html)
     tree = _parse(html)
     limit = _exceeded(tree, limits) if tree is not None else None
     title = date = None
     if tree is not None and not limit and not fallback_only:
         title, date = metadata.metadata(tree, url, latest_date)
+        _forget_long_data(tree)
         marks = marks_for(html)
         prepare(tree, html, marks)
+        if marks:
+            mark_link_lists(tree, marks.aside)
         found = blocks(thread(tree) or "", marks) or _by_trafilatura(tree, marks)
         if found:
             return Page(title, date, found, "trafilatura", None)
@@ -115,6 +121,19 @@ def extract(
     if found := _by_resiliparse(parsed, main_content=limit != "depth"):
         return Page(title or one_title(parsed.title), date, found, "resiliparse", limit)
     return None
+
+
+# Both parsers compare each attribute of a tag with all before it: 40,000 take 4 and 8 s, 1,000 take
+# 2 and 3 ms. A tag of the real pages has at most 64.
+MAX_ATTRIBUTES = 1000
+_CROWDED = re.compile(r"(<[a-zA-Z][^\s<>]*+)([^<>]{2000,}+)")
+_VALUE = re.compile(r"\"[^\"]*\"|'[^']*'")
+
+
+def _less_crowded(tag: re.Match[str]) -> str:
+    """A long tag without its attributes, if it has too many."""
+    names = _VALUE.sub("", tag[2]).split(None, MAX_ATTRIBUTES)
+    return tag[1] if len(names) > MAX_ATTRIBUTES else tag[0]
 
 
 def _parse(html: str) -> Any:
@@ -136,6 +155,15 @@ def _deeper_than(depth: int) -> Any:
     return etree.XPath(f"boolean({'/*' * (depth + 1)})")
 
 
+@cache
+def _nested_deeper_than(nesting: int) -> Any:
+    lists = "ancestor::*[self::ul or self::ol or self::dl]"
+    return etree.XPath(
+        f"boolean(//table[count(ancestor::table) >= {nesting}] | "
+        f"//*[self::ul or self::ol or self::dl][count({lists}) >= {nesting}])"
+    )
+
+
 def _exceeded(tree: Any, limits: Limits) -> str | None:
     """Which limit a tree exceeds, in 0.15 ms. Depth comes first, since it cuts the tree short."""
     if _deeper_than(limits.max_depth)(tree):
@@ -144,10 +172,39 @@ def _exceeded(tree: Any, limits: Limits) -> str | None:
         return "nodes"
     if _TABLE_ROWS(tree) > limits.max_table_rows:
         return "table_rows"
+    if _nested_deeper_than(limits.max_nesting)(tree):
+        return "nesting"
+    if any(_sibling_work(parent) > MAX_SIBLING_WORK for parent in _CROWDS(tree)):
+        return "siblings"
     return None
 
 
+# Where trafilatura drops an element, the text behind it is joined to what stands before: for many
+# in a row that takes their number times the length of it all.
+MAX_SIBLING_WORK = 5 * 10**9
+_CROWDS: Any = etree.XPath("//*[count(*) > 1000]")
+
+
+def _sibling_work(parent: Any) -> int:
+    return len(parent) * sum(len(child.tail or "") for child in parent)
+
+
 _TEXTS: Any = etree.XPath("/*/body//text()[not(parent::script or parent::style)]")
+
+
+# trafilatura searches such data with a pattern that takes time in the square of it: 7 MB take over
+# 60 s, 0.5 MB take 0.4 s. In the real pages it has at most {DATA_MAX} bytes a page.
+MAX_DATA_CHARS = 500_000
+_DATA: Any = etree.XPath('//script[@type="application/ld+json"]')
+
+
+def _forget_long_data(tree: Any) -> None:
+    """Empty the scripts of data from the one on with which they are too long."""
+    size = 0
+    for script in _DATA(tree):
+        size += len(script.text or "")
+        if size > MAX_DATA_CHARS:
+            script.text = None
 
 
 class _LeastChars(int):

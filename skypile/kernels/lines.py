@@ -10,6 +10,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from skypile.kernels.furniture import is_furniture
+
 # Controls and non-characters, which are in no text, but in titles that scripts spell as "\u0000".
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
 _CELL_EDGE = re.compile(r"(?<!\\)\|")
@@ -21,13 +23,17 @@ _SIGNS = [chr(c) for c in range(0x1D300, 0x1D357)]
 
 
 class Marks(NamedTuple):
-    """Characters that stand for the two ends, line ends, spaces and tabs of a listing."""
+    """Characters that stand for the two ends, line ends, spaces and tabs of a listing.
+
+    aside: begins what is no part of the text.
+    """
 
     begin: str
     end: str
     newline: str
     space: str
     tab: str
+    aside: str
 
     def listing(self, text: str) -> str:
         """A text as one word that keeps its lines; blank lines at its ends are left out."""
@@ -59,8 +65,13 @@ def blocks(text: str, marks: Marks | None = None) -> tuple[str, ...]:
     a level. The lines of a listing are all kept, as they are but for spaces at their ends; of
     several blank ones in a row, one.
     """
+    raws = text.splitlines()
+    if marks and marks.aside in text:
+        inside = [raw for raw in raws if raw.lstrip(" -|")[:1] != marks.aside]
+        kept = inside if any(map(line, inside)) else raws
+        raws = [raw.replace(marks.aside, "") for raw in kept]
     found: list[str] = []
-    for raw in text.splitlines():
+    for raw in raws:
         if marks and marks.begin in raw:
             found += _around_listings(raw, marks)
         elif said := _said(raw):
@@ -70,7 +81,7 @@ def blocks(text: str, marks: Marks | None = None) -> tuple[str, ...]:
 
 def _said(raw: str) -> str | None:
     text = line(raw)
-    if text is None:
+    if text is None or is_furniture(text):
         return None
     if text.startswith("|"):
         return _cells(text)
@@ -102,7 +113,7 @@ def _around_listings(raw: str, marks: Marks) -> list[str]:
 
 
 def _unmarked(text: str, marks: Marks, newline: str) -> str:
-    signs = dict(zip(map(ord, marks), ("", "", newline, " ", "\t"), strict=True))
+    signs = dict(zip(map(ord, marks), ("", "", newline, " ", "\t", ""), strict=True))
     return text.translate(signs)
 
 

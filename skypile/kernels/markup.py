@@ -17,7 +17,7 @@ from lxml import etree
 from skypile.kernels.lines import Marks
 
 _HAN = "\u2e80-\u303f\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60"
-_LINE_END = re.compile(rf"(?<=[{_HAN}])[ \t]*\r?\n\s*(?=[{_HAN}])")
+_BETWEEN_HAN = re.compile(rf"(?<=[{_HAN}])[ \t]*\r?\n\s*(?=[{_HAN}])")
 _VERBATIM = frozenset({"pre", "script", "style", "textarea", "xmp", "listing"})
 
 
@@ -26,15 +26,14 @@ def prepare(tree: Any, html: str, marks: Marks | None) -> None:
 
     Takes time linear in the page, and 0.1 ms where it holds none of this.
     """
-    if "<math" in html or "math/tex" in html or "MathJax" in html or "<img" in html:
+    if any(sign in html for sign in ("<math", "math/tex", "katex", "MathJax", "<img")):
         _formulas(tree)
     if "<ruby" in html:
         for reading in tree.xpath("//ruby//rt | //ruby//rp | //ruby//rtc"):
             _become(reading, "")
-    if marks and "<pre" in html:
+    if marks and ("<pre" in html or "<code" in html or "blockcode" in html):
         _listings(tree, marks)
-    if _LINE_END.search(html):
-        _join_lines(tree)
+    _join_lines(tree)
 
 
 def _become(element: Any, text: str, tag: str = "span") -> None:
@@ -46,12 +45,16 @@ def _become(element: Any, text: str, tag: str = "span") -> None:
 
 def _join_lines(tree: Any) -> None:
     for element in tree.iter("*"):
-        if element.text and element.tag not in _VERBATIM and "\n" in element.text:
-            element.text = _LINE_END.sub("", element.text)
-        parent = element.getparent()
-        in_text = parent is not None and parent.tag not in _VERBATIM
-        if element.tail and in_text and "\n" in element.tail:
-            element.tail = _LINE_END.sub("", element.tail)
+        if element.text and "\n" in element.text and element.tag not in _VERBATIM:
+            element.text = _one_line(element.text)
+        if element.tail and "\n" in element.tail and element.getparent().tag not in _VERBATIM:
+            element.tail = _one_line(element.tail)
+
+
+def _one_line(text: str) -> str:
+    if text.isspace():
+        return text
+    return _BETWEEN_HAN.sub("", text).replace("\r", " ").replace("\n", " ")
 
 
 # Listings. Class names of highlighters: Rouge, Pygments, Hexo, highlight.js, CSDN, GitHub.
@@ -60,20 +63,27 @@ _GUTTER = re.compile(
 )
 _BUTTON = re.compile(r"copy|clipboard|hljs-button|toolbar", re.IGNORECASE)
 _LINE_OF_CODE = frozenset({"div", "p", "li", "tr", "ol", "ul", "table", "tbody"})
-_GUTTER_TABLES: Any = etree.XPath("//table[.//pre]")
-_OUTER_PRE: Any = etree.XPath("//pre[not(ancestor::pre)]")
+_CODE_TABLES: Any = etree.XPath("//table[.//pre or .//code]")
+# Discuz! writes a list, php.net and others a code with br; white space is the source's in these.
+_HOSTS: Any = etree.XPath(
+    "//*[self::pre or self::div[contains(@class, 'blockcode')] or self::code[.//br]]"
+    "[not(ancestor::pre)]"
+)
 _NUMBERS = "0123456789 \t\r\n.\xa0"
 
 
 def _listings(tree: Any, marks: Marks) -> None:
-    for table in _GUTTER_TABLES(tree):
+    for table in _CODE_TABLES(tree):
         cells = table.xpath("./tr/td | ./tbody/tr/td")
-        if len(cells) == 2 and _only(cells[0], _NUMBERS):
-            _become(table, _listing(cells[1], marks), "pre")
-    for pre in _OUTER_PRE(tree):
-        if not (pre.text or "").startswith(marks.begin):
-            _become(pre, _listing(pre, marks), "pre")
-        figure = next(pre.iterancestors("figure"), None)
+        code = [cell for cell in cells if not _only(cell, _NUMBERS)]
+        if len(code) == 1 and len(cells) <= 2:
+            is_code = "code" in (code[0].get("class") or "").split()
+            if is_code or (len(cells) == 2 and code[0].find(".//pre") is not None):
+                _become(table, _listing(code[0], marks), "pre")
+    for host in _HOSTS(tree):
+        if not (host.text or "").startswith(marks.begin):
+            _become(host, _listing(host, marks), "pre")
+        figure = next(host.iterancestors("figure"), None)
         if figure is not None:
             figure.tag = "div"  # extractors leave figures out
 
@@ -88,7 +98,7 @@ def _listing(element: Any, marks: Marks) -> str:
 
     Elements that are blocks begin and end lines, as does br.
     """
-    text = _Lines()
+    text = _Lines(loose=element.tag != "pre" and element.find(".//pre") is None)
     skipped = None
     for event, node in etree.iterwalk(element, events=("start", "end", "comment", "pi")):
         block = node.tag in _LINE_OF_CODE and node is not element
@@ -112,11 +122,14 @@ def _listing(element: Any, marks: Marks) -> str:
 class _Lines:
     """Pieces of a text, and whether a line has been begun."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, loose: bool) -> None:
         self.pieces: list[str] = []
         self._begun = False
+        self._loose = loose  # line ends of the source are none of the listing
 
     def add(self, text: str | None) -> None:
+        if text and self._loose and "\n" in text and text != "\n":
+            text = "" if text.isspace() else text.strip("\r\n").replace("\n", " ")
         if text:
             self.pieces.append(text)
             _, newline, last = text.rpartition("\n")
@@ -128,7 +141,7 @@ class _Lines:
 
 
 def _is_no_code(node: Any) -> bool:
-    if node.tag in ("button", "script", "style", "textarea"):
+    if node.tag in ("button", "script", "style", "textarea") or node.get("onclick"):
         return True
     named = node.get("class")
     if not named:
@@ -145,10 +158,12 @@ _RENDERED: Any = etree.XPath(
     "[starts-with(@class, 'MathJax') or starts-with(@class, 'mjx-') "
     "or starts-with(@class, 'MJXc-')]"
 )
+_KATEX_TEXTS: Any = etree.XPath("//*[@class='katex']/*[@class='katex-mathml'][not(.//math)]")
 _SCRIPTS: Any = etree.XPath("//script[starts-with(@type, 'math/tex')]")
 _TEX: Any = etree.XPath('.//*[local-name()="annotation"][@encoding="application/x-tex"]')
 _TEX_IMAGE = re.compile(r"latex|equation\?tex=|chart\?cht=tx|mathtex|mimetex|codecogs", re.I)
 _TEX_CLASSES = frozenset({"latex", "tex", "texhtml", "ee_img", "tex-image"})
+_BREAK = re.compile(r"<br ?/?>")
 _STYLED = re.compile(r"\{\\(?:display|text)style\s(.*)\}", re.DOTALL)
 _MATH_ELEMENTS = {"msup": "{}^{{{}}}", "msub": "{}_{{{}}}", "mfrac": r"\frac{{{}}}{{{}}}"}
 MAX_LATEX_CHARS = 2000  # of an alternative text; what is longer is a description
@@ -168,6 +183,9 @@ def _formulas(tree: Any) -> None:
                 outer = ancestor
                 display |= "katex-display" in classes
         _become(outer, _delimited(tex, display))
+    for formula in _KATEX_TEXTS(tree):  # a blog's sanitiser took the MathML and left its text
+        parts = re.split(r"\n\s*\n", "".join(formula.itertext("*")).strip())
+        _become(formula.getparent(), _delimited(parts[-1], False))
     if scripts := _SCRIPTS(tree):
         for rendered in _RENDERED(tree):
             _become(rendered, "")
@@ -189,7 +207,7 @@ def _is_latex(image: Any) -> bool:
 
 
 def _delimited(tex: str | None, display: bool) -> str:
-    tex = " ".join((tex or "").split())
+    tex = " ".join(_BREAK.sub(" ", tex or "").split())
     if tex[:1] == tex[-1:] == "$":
         tex = tex.strip("$").strip()
     if styled := _STYLED.fullmatch(tex):
