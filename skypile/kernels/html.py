@@ -45,9 +45,9 @@ class Limits:
     The 1,014 real pages under shared/data/html_* have at most 21,579 elements, a depth of 51 and
     1,417 table rows (99 %: 4,264, 33 and 157). trafilatura's time grows with the elements: of 25
     shapes of page, 24 take at most 5 s at 32,000, but lists nested 20 deep take 10 s at 16,000 and
-    57 s at 32,000 (a search for neighbours in the square of the paragraphs), and tables 60 deep 56 s
-    at 24,000: hence max_nesting, of tables in tables and of lists in lists, which is 9 and 5 in the
-    real pages. 10,000 rows take 1 s. Measured again by `python -m bench.extract_evidence`.
+    57 s at 32,000 (a search for neighbours in the square of the paragraphs), tables 60 deep 56 s at
+    24,000: hence max_nesting, of tables in tables and of lists in lists, 9 and 5 in the real pages.
+    10,000 rows take 1 s. Measured again by `python -m bench.extract_evidence`.
 
     Raises:
         ValueError: a limit is too low, or max_depth above DEEPEST.
@@ -75,9 +75,10 @@ class Page:
     title and date are None where the page gives none. date is ISO: when it says it was published,
     as far as the address and the markup tell; None wherever trafilatura was not called. blocks:
     the paragraphs of the main text, in order, NFC, none with a newline; spaces collapsed and a
-    letter or digit in each, but for the lines of listings and for nested items, which keep theirs. engine: "trafilatura" or "resiliparse". limit: what sent it to the latter,
-    "nodes", "depth", "table_rows", "nesting" or "siblings" ("cpu", "memory" or "crash" in the sandbox); None where
-    trafilatura found the text, or looked and found none.
+    letter or digit in each, but for the lines of listings, and nested items, which keep indents.
+    engine: "trafilatura" (threads, too) or "resiliparse". limit: what sent it to the latter:
+    "nodes", "depth", "table_rows", "nesting" or "siblings" ("cpu", "memory" or "crash" in the
+    sandbox); None where trafilatura found the text, or looked and found none.
     """
 
     title: str | None
@@ -106,8 +107,8 @@ def extract(
     limit = _exceeded(tree, limits) if tree is not None else None
     title = date = None
     if tree is not None and not limit and not fallback_only:
-        title, date = metadata.metadata(tree, url, latest_date)
         _forget_long_data(tree)
+        title, date = metadata.metadata(tree, url, latest_date)
         marks = marks_for(html)
         prepare(tree, html, marks)
         if marks:
@@ -180,8 +181,8 @@ def _exceeded(tree: Any, limits: Limits) -> str | None:
 
 
 # Where trafilatura drops an element, the text behind it is joined to what stands before: for many
-# in a row that takes their number times the length of it all.
-MAX_SIBLING_WORK = 5 * 10**9
+# in a row that takes their number times the length of it all. Real pages: at most 1.2e8.
+MAX_SIBLING_WORK = 10**9
 _CROWDS: Any = etree.XPath("//*[count(*) > 1000]")
 
 
@@ -193,8 +194,8 @@ _TEXTS: Any = etree.XPath("/*/body//text()[not(parent::script or parent::style)]
 
 
 # trafilatura searches such data with a pattern that takes time in the square of it: 7 MB take over
-# 60 s, 0.5 MB take 0.4 s. In the real pages it has at most {DATA_MAX} bytes a page.
-MAX_DATA_CHARS = 500_000
+# 60 s, and so do 0.5 MB. In the real pages it has at most 38,433 characters.
+MAX_DATA_CHARS = 100_000
 _DATA: Any = etree.XPath('//script[@type="application/ld+json"]')
 
 
