@@ -10,6 +10,7 @@ its filled cells joined by " | "), and of code in the pages that resiliparse tak
 paragraphs have substance (`paragraphs`); and charsets (`charset`).
 """
 
+import importlib
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from trafilatura import bare_extraction, load_html
 from trafilatura.settings import Extractor
 
 from skypile.kernels import metadata
+from skypile.kernels.flow import lines_of
 from skypile.kernels.furniture import mark_link_lists
 from skypile.kernels.lines import Marks, blocks, marks_for
 from skypile.kernels.markup import prepare
@@ -224,6 +226,11 @@ def _least_chars(tree: Any) -> int:
     text = "".join("".join(_TEXTS(tree)).split())
     wide = wide_chars(text) / max(1, len(text))
     return _LeastChars(MIN_TEXT_CHARS / (1 + (WIDE_WEIGHT - 1) * wide))
+
+
+# Where trafilatura finds no paragraphs in an article, it takes all of it as one, in one line.
+_baseline: Any = importlib.import_module("trafilatura.baseline")
+_baseline.block_text = lines_of
 
 
 def _by_trafilatura(tree: Any, marks: Marks | None) -> tuple[str, ...]:

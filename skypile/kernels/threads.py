@@ -8,10 +8,11 @@ Left out: who wrote a post and when, signatures, and forums without posts of suc
 """
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from lxml import etree
+
+from skypile.kernels.flow import lines_of
 
 
 def _has(name: str) -> str:
@@ -47,17 +48,6 @@ _POSTS: list[tuple[Any, int]] = [
 # In a post, and not of it: notes that it was edited, attachments without text, signatures, and
 # words that Discuz hides between the lines to spoil copies.
 _NOTES = re.compile(r"pstatus|attach|signature|jammer|bbp-reply-header|(?:^| )sig(?: |$)")
-_HIDDEN = re.compile(r"display:\s?none|font-size:\s?0", re.IGNORECASE)
-_SKIPPED = frozenset(
-    {"script", "style", "noscript", "template", "button", "form", "select", "textarea", "input"}
-    | {"svg", "iframe", "object", "video", "audio", "ignore_js_op"}
-)
-_LINES = frozenset(
-    {"address", "article", "aside", "blockquote", "center", "dd", "details", "div", "dl", "dt"}
-    | {"fieldset", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header"}
-    | {"hr", "li", "main", "ol", "p", "pre", "section", "summary", "table", "tbody", "thead", "tr"}
-    | {"ul"}
-)
 
 
 def thread(tree: Any) -> str | None:
@@ -76,55 +66,8 @@ def thread(tree: Any) -> str | None:
         size = sum(len(text) for post in outer for text in post.itertext())
         if len(outer) >= least and size > best:
             posts, best = outer, size
-    return "\n".join("".join(_rendered(post)) for post in posts) if posts else None
+    return "\n".join(lines_of(post, _is_note) for post in posts) if posts else None
 
 
-def _rendered(post: Any) -> Iterator[str]:
-    skipped = None
-    lists = cells = 0
-    for event, node in etree.iterwalk(post, events=("start", "end", "comment", "pi")):
-        if skipped is not None and node is not skipped:
-            continue
-        if event == "start":
-            if node is not post and _is_no_text(node):
-                skipped = node
-                continue
-            lists += node.tag in ("ul", "ol")
-            cells += node.tag in ("td", "th") and node is not post
-            if node.tag in _LINES or node.tag == "br":
-                yield " " if cells else "\n"
-            if node.tag == "li" and not cells:
-                yield "  " * min(lists - 1, 20) + "- "
-            elif node.tag == "tr":
-                yield "" if cells else "| "
-            yield _flowing(node.text, cells)
-            continue
-        if event == "end" and skipped is None:
-            lists -= node.tag in ("ul", "ol")
-            if node.tag in ("td", "th") and node is not post:
-                cells -= 1
-                yield " " if cells else " | "
-            elif node.tag in _LINES:
-                yield " " if cells else "\n"
-        skipped = None
-        if node is not post:
-            yield _flowing(node.tail, cells)
-
-
-def _is_no_text(node: Any) -> bool:
-    return bool(
-        node.tag in _SKIPPED
-        or _NOTES.search(node.get("class") or "")
-        or _HIDDEN.search(node.get("style") or "")
-    )
-
-
-def _flowing(text: str | None, cells: int) -> str:
-    """Text with its white space as single spaces, bars escaped where they would divide cells."""
-    if not text:
-        return ""
-    flat = _SPACE.sub(" ", text)
-    return flat.replace("|", "\\|") if cells else flat
-
-
-_SPACE = re.compile(r"\s+")
+def _is_note(node: Any) -> bool:
+    return _NOTES.search(node.get("class") or "") is not None

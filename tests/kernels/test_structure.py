@@ -413,3 +413,71 @@ def test_a_thread_is_its_posts_in_order(lang: str, kind: str) -> None:
     places = [found.index(p) for p in posts]
     assert places == sorted(places)
     assert [word for word in FURNITURE[lang][2] if word in found] == []
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_an_article_that_is_taken_as_a_whole_keeps_its_lines(lang: str) -> None:
+    # trafilatura cleans labels away, finds nothing, and falls back on the text of the article.
+    one, two, three = EN if lang == "en" else ZH
+    body = f"<label><p>{one}</p></label><label><p>{two}<br>{three}</p><ul><li>a<li>b</ul></label>"
+    found = blocks(f"<html><head><title>T</title></head><body><article>{body}</article></body>")
+    assert found == [one, two, three, "- a", "- b"]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_lines_of_the_source_are_no_lines_of_a_div(lang: str) -> None:
+    text = EN if lang == "en" else ZH
+    end = "\n   " if lang == "en" else "\r\n\t"
+    words = [p.replace(", ", f",{end}").replace("，", f"，{end}") for p in text]
+    body = "".join(f"<div>{w}</div>" for w in words)
+    assert blocks(f"<html><body><div class=content>{body}</div></body></html>") == list(text)
+
+
+def test_a_list_of_links_behind_the_text_stays_out() -> None:
+    ranks = "".join(
+        f"<li><em>{i}</em><span>{i}4999</span><a href=/{i}>港口的第{i}座灯塔重新点亮了</a></li>"
+        for i in range(1, 9)
+    )
+    links = "".join(f"<li>{i}. a word: <a href=/{i}>to the ledger</a></li>" for i in range(8))
+    assert between(f"<p>看守人写道：</p><ul>{ranks}</ul>", "zh") == ["看守人写道："]
+    assert len(between(f"<ul>{links}</ul>")) == 8  # there is more than the links in these
+
+
+CODE_WITHOUT_PRE = {
+    "Discuz": lambda code: (
+        "<div class=blockcode><div id=code_1><ol>\n"
+        + "".join(f"   <li>{escaped(x)}<br /></li>\n" for x in code.split("\n"))
+        + "</ol></div><em onclick=\"copycode($('code_1'))\">复制代码</em></div>"
+    ),
+    "SyntaxHighlighter": lambda code: (
+        "<div class=syntaxhighlighter><table><tbody><tr><td class=code><div class=container>\n"
+        + "".join(
+            "<div class='line'><code>" + escaped(x).replace(" ", "&nbsp;") + "</code></div>\n"
+            for x in code.split("\n")
+        )
+        + "</div></td></tr></tbody></table></div>"
+    ),
+    "php.net": lambda code: (
+        "<div class=phpcode><code><span>\n"
+        + escaped(code).replace(" ", "&nbsp;").replace("\n", "<br>\n")
+        + "</span></code></div>"
+    ),
+}
+
+
+@pytest.mark.parametrize("how", CODE_WITHOUT_PRE)
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_code_without_pre_keeps_its_lines(how: str, lang: str) -> None:
+    found = between(CODE_WITHOUT_PRE[how](PYTHON), lang)
+    assert [x for x in found if x] == [x for x in PYTHON.split("\n") if x]
+
+
+def test_a_formula_that_a_blog_made_text_of() -> None:
+    text = "\n\n\n  x\n\n\n  →\n\n\n 1\n\n\n  \\lim_{x \\to 1} x\n\n\n"
+    html = (
+        f"<span class=katex--inline><span class=katex><span class=katex-mathml>{text}</span>"
+        "<span class=katex-html aria-hidden=true><span>lim</span>x</span></span></span>"
+    )
+    assert between(f"<p>我们要求{html}的值。</p>", "zh") == [r"我们要求\(\lim_{x \to 1} x\)的值。"]
+    image = '<img class=tex alt="&lt;br /&gt; z=\\tan x&lt;br /&gt;">'
+    assert between(f"<p>Let {image} hold.</p>") == [r"Let \(z=\tan x\) hold."]
