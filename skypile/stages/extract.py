@@ -67,6 +67,12 @@ class Config:
     max_table_rows: int = setting(
         DEFAULT_LIMITS.max_table_rows, piece="read", low=0, help="rows; above: fallback extractor"
     )
+    max_nesting: int = setting(
+        DEFAULT_LIMITS.max_nesting,
+        piece="read",
+        low=1,
+        help="tables in tables, lists in lists; above: fallback extractor",
+    )
     max_cpu_seconds: int = setting(
         60, piece="read", low=1, help="CPU time a page, the backstop behind the limits"
     )
@@ -125,7 +131,10 @@ class Config:
     def limits(self) -> Limits:
         """The structural limits, as the extractor takes them."""
         return Limits(
-            max_nodes=self.max_nodes, max_depth=self.max_depth, max_table_rows=self.max_table_rows
+            max_nodes=self.max_nodes,
+            max_depth=self.max_depth,
+            max_table_rows=self.max_table_rows,
+            max_nesting=self.max_nesting,
         )
 
 

@@ -1,0 +1,73 @@
+"""Threads: where a forum program wrote a page, its posts are the text, first to last.
+
+An extractor that looks for the one article of a page takes a thread's longest post, or none, or
+drops all as reader comments. Which program wrote a page shows in the names that its templates give
+to the body of a post. They were listed from the programs, not from any page measured here.
+
+Left out: who wrote a post and when, signatures, and forums without posts of such names.
+"""
+
+import re
+from typing import Any
+
+from lxml import etree
+
+from skypile.kernels.flow import lines_of
+
+
+def _has(name: str) -> str:
+    return f"contains(concat(' ', normalize-space(@class), ' '), ' {name} ')"
+
+
+# The body of a post by program, and how many of them make a thread: a class name may be another's.
+_POSTS: list[tuple[Any, int]] = [
+    (etree.XPath(path), least)
+    for path, least in (
+        ("//td[starts-with(@id, 'postmessage_')]", 1),  # Discuz!
+        ("//div[starts-with(@id, 'read_')][contains(@class, 'tpc_content')]", 1),  # phpwind
+        ("//*[starts-with(@id, 'post_message_')]", 1),  # vBulletin 3, 4
+        ("//div[starts-with(@id, 'post_content_')]", 1),  # Tieba
+        ("//*[starts-with(@id, 'postcontent')][not(self::table)]", 2),  # NGA
+        (f"//div[{_has('postbody')}]//div[{_has('content')}]", 1),  # phpBB 3
+        (f"//*[{_has('message-body')}]//div[{_has('bbWrapper')}]", 1),  # XenForo 2
+        (f"//blockquote[{_has('messageText')}]", 1),  # XenForo 1
+        (f"//div[starts-with(@id, 'msg_')][{_has('inner')}]", 1),  # SMF
+        (f"//div[{_has('post_body')}][starts-with(@id, 'pid_')]", 1),  # MyBB
+        ("//div[@data-role='commentContent']", 2),  # Invision Community
+        (f"//div[{_has('bbp-topic-content')} or {_has('bbp-reply-content')}]", 2),  # bbPress
+        (f"//div[{_has('wpforo-post-content')}]", 2),  # wpForo
+        (f"//div[{_has('Post-body')}]", 2),  # Flarum
+        (f"//div[{_has('topic_content')} or {_has('reply_content')}]", 2),  # V2EX
+        (f"//div[{_has('bbs-content')}]", 2),  # Tianya
+        (f"//div[{_has('topic-content')} or {_has('reply-content')}]", 2),  # Douban
+        (f"//div[{_has('Message')} and {_has('userContent')}]", 2),  # Vanilla
+        (f"//div[{_has('js-post-body')} or {_has('post-text')}]", 2),  # Stack Exchange
+        (f"//div[{_has('crawler-post')}]//div[{_has('post')}]", 2),  # Discourse, for crawlers
+    )
+]
+# In a post, and not of it: notes that it was edited, attachments without text, signatures, and
+# words that Discuz hides between the lines to spoil copies.
+_NOTES = re.compile(r"pstatus|attach|signature|jammer|bbp-reply-header|(?:^| )sig(?: |$)")
+
+
+def thread(tree: Any) -> str | None:
+    """The posts of a page as lines of text, as `lines.blocks` reads them; None if it is no thread.
+
+    Items begin with "- ", two spaces a level before it; a row is its cells between bars.
+    """
+    posts: list[Any] = []
+    best = 0
+    for find, least in _POSTS:
+        found = find(tree)
+        if len(found) < least:
+            continue
+        inner = set(found)
+        outer = [post for post in found if inner.isdisjoint(post.iterancestors())]
+        size = sum(len(text) for post in outer for text in post.itertext())
+        if len(outer) >= least and size > best:
+            posts, best = outer, size
+    return "\n".join(lines_of(post, _is_note) for post in posts) if posts else None
+
+
+def _is_note(node: Any) -> bool:
+    return _NOTES.search(node.get("class") or "") is not None
