@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-BENCHES = ("encoding", "extract")
+BENCHES = ("encoding", "extract", "language")
 DOC = Path(__file__).resolve().parent.parent / "docs/bench.md"
 COLUMNS = ("case", "engine", "metric", "value", "unit", "target", "ok", "peer", "peer_value")
 

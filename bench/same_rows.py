@@ -15,7 +15,14 @@ import tempfile
 import time
 from pathlib import Path
 
-TABLES = ("documents", "records", "repeated_records", "verdicts_extract")
+TABLES = (
+    "documents",
+    "records",
+    "repeated_records",
+    "verdicts_extract",
+    "language",
+    "verdicts_language",
+)
 VARIANTS = ((1, 1.0), (2, 0.5), (4, 0.23))  # local cores, factor on part_bytes
 
 

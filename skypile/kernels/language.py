@@ -58,7 +58,9 @@ _WEAK = _set(
     "he him all one no do so up out over just like new time people may must me a i use"
 )
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_LOWER, _UPPER = re.compile("[a-z]"), re.compile("[A-Z]")
+# What is left of bytes without these are capitals, and small letters.
+_NOT_UPPER = bytes(b for b in range(256) if not 65 <= b <= 90)
+_NOT_LOWER = bytes(b for b in range(256) if not 97 <= b <= 122)
 # Full-width letters and digits, which no model of words has seen.
 _NARROW = {
     c: c - 0xFEE0 for c in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
@@ -122,22 +124,23 @@ class Model:
 
         try:
             self._model = fasttext.load_model(str(path)).f
-            labels = {language_of(x) for x in self._model.getLabels("strict")[0]}
+            self._languages = {x: language_of(x) for x in self._model.getLabels("strict")[0]}
         except (ValueError, RuntimeError, MemoryError) as e:
             raise ValueError(f"{path} is no fastText model: {e}") from e
-        if not {"en", "zh"} <= labels:
+        if not {"en", "zh"} <= set(self._languages.values()):
             raise ValueError(f"{path} is no model for languages: no label for English and Chinese")
 
     def predict(self, text: str) -> dict[str, float]:
-        """The probability of each language, most probable first; empty where no word is known.
+        """The probability of each language above .001, most probable first; empty where no word
+        is known.
 
         Line ends are spaces, and fastText's own end-of-line mark (`</s>`) is text like any other.
         """
         line = " ".join(text.replace("</s>", " ").split())
         line = line.encode("utf-8", "replace").decode()  # no lone surrogates
         found: dict[str, float] = {}
-        for prob, label in self._model.predict(line + "\n", -1, 0.0, "replace"):
-            lang = language_of(label)
+        for prob, label in self._model.predict(line + "\n", -1, 0.001, "replace"):
+            lang = self._languages[label]
             found[lang] = found.get(lang, 0.0) + min(1.0, prob)
         return dict(sorted(found.items(), key=lambda x: (-x[1], x[0])))
 
@@ -192,8 +195,9 @@ def plain(text: str) -> str:
     """Full-width letters narrow, and text in capitals in lower case, as models know words."""
     if _FULL_WIDTH.search(text):
         text = text.translate(_NARROW)
-    upper = len(_UPPER.findall(text))
-    return text.lower() if upper > len(_LOWER.findall(text)) else text
+    ascii_only = text.encode("ascii", "ignore")
+    upper, lower = (ascii_only.translate(None, x) for x in (_NOT_UPPER, _NOT_LOWER))
+    return text.lower() if len(upper) > len(lower) else text
 
 
 def _decide(scripts: Profile, probs: Mapping[str, float], seen: str) -> tuple[str, float]:
@@ -223,15 +227,16 @@ def english_probability(text: str, model_prob: float) -> float:
     words = _WORD.findall(text.lower().replace("’", "'"))
     if not words:
         return model_prob
-    letters = sum(map(len, words))
-    foreign = letters - sum(len(w.encode("ascii", "ignore")) for w in words)
+    joined = "".join(words)
+    foreign = len(joined) - len(joined.encode("ascii", "ignore"))
+    ends = [w for w in words if w[-1] in "aiou" and len(w) > 2]
     odds = min(max(model_prob, 0.0025), 0.9975)
     return _logistic(
         1.2 * math.log(odds / (1 - odds))
-        + 12.7 * sum(w in _STRONG for w in words) / len(words)
-        + 1.6 * sum(w in _WEAK for w in words) / len(words)
-        - 4.7 * sum(len(w) > 2 and w[-1] in "aiou" for w in words) / len(words)
-        - 18 * foreign / letters
+        + 12.7 * len([w for w in words if w in _STRONG]) / len(words)
+        + 1.6 * len([w for w in words if w in _WEAK]) / len(words)
+        - 4.7 * len(ends) / len(words)
+        - 18 * foreign / len(joined)
         + 1.8
     )
 
