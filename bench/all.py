@@ -13,9 +13,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
-BENCHES = ("read", "encoding", "extract", "perplexity")
+BENCHES = ("read", "encoding", "extract", "language", "dedup", "perplexity")
 DOC = Path(__file__).resolve().parent.parent / "docs/bench.md"
-COLUMNS = ("case", "engine", "metric", "value", "unit", "target", "ok", "peer", "peer_value")
+COLUMNS = (
+    "case",
+    "language",
+    "bin",
+    "engine",
+    "metric",
+    "value",
+    "unit",
+    "n",
+    "pairs",
+    "target",
+    "ok",
+    "peer",
+    "peer_value",
+)
 
 
 def lines_of(name: str, data: str) -> list[dict[str, Any]]:

@@ -30,13 +30,15 @@ def check_config(config: Config, master: str | None, console: Console) -> None:
     """Print what a run would read and cost.
 
     Raises:
-        SkypileError: an input is missing or unreadable, Java is missing, or memory cannot suffice.
+        SkypileError: an input or a model is missing or unreadable, Java is missing, or memory
+            cannot suffice.
     """
     from skypile.spark import check_java
 
     console.print(f"engine    {check_java()}", highlight=False)
     console.print(f"master    {master or config.spark.master}", highlight=False)
     console.print(f"stages    {', '.join(s.name for s in config.stages)}", highlight=False)
+    config.validate()
     _check_out(config)
     cores = local_cores(master or config.spark.master)
     table = Table(title="Sources", title_justify="left")

@@ -122,6 +122,18 @@ class Config:
         """The stage that reads a source's format."""
         return next(s for s in self.stages if s.read and source.format in s.read.formats)
 
+    def validate(self, only: Sequence[str] = ()) -> None:
+        """What the settings of stages (those named, or all) point to is there, if a source needs
+        it.
+
+        Raises:
+            SkypileError: it is not, or not usable.
+        """
+        for stage in self.stages:
+            due = not only or stage.name in only
+            if stage.validate and due and any(x.applies(stage.name) for x in self.sources):
+                stage.validate(self.settings[stage.name])
+
     def sampled(self, fraction: float) -> "Config":
         """The same run on a hash sample, written beside it."""
         if not 0 < fraction <= 1:
@@ -179,7 +191,8 @@ def from_table(
         sources=sources,
         stages=chosen,
         settings={
-            s.name: build(s.config, table.get(s.name, {}), f"{where} [{s.name}]") for s in stages
+            s.name: _placed(build(s.config, table.get(s.name, {}), f"{where} [{s.name}]"), base)
+            for s in stages
         },
     )
 
@@ -203,6 +216,14 @@ def _check_apart(out: str, source: Source, where: str) -> None:
             f"{where}: [run] out ({out}) and the root of source {source.name} ({source.root}) lie "
             "inside each other; give the run a folder of its own"
         )
+
+
+def _placed(settings: Any, base: Path) -> Any:
+    """Settings with relative paths made absolute."""
+    paths = [f.name for f in dataclasses.fields(settings) if f.metadata.get("path")]
+    found = {name: getattr(settings, name) for name in paths}
+    placed = {name: _absolute(path, base) for name, path in found.items() if path}
+    return dataclasses.replace(settings, **placed)
 
 
 def _absolute(path: str, base: Path) -> str:

@@ -57,9 +57,11 @@ class Run:
         over from before.
 
         Raises:
+            SkypileError: what a stage's settings name (a model) is missing or unusable.
             StaleError: a stage named needs an earlier one that is missing or stale.
             InputError: an input is missing, listed twice or changed.
         """
+        self.config.validate(only)
         save_record(self.root, self.config, self.lineage)
         self.planner.plan(self.config.sources)
         named = [s for s in self.config.stages if not only or s.name in only]

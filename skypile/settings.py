@@ -24,17 +24,26 @@ def setting(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    path: bool = False,
     help: str,
 ) -> Any:
     """A dataclass field with a checked range.
 
     piece: which piece of its stage a change of this setting makes stale (read, measure, relate,
-    cut); None for one that decides no row. low and high are inclusive. help: one line, with the
+    cut); None for one that decides no row. low and high are inclusive. path: a file or
+    folder, relative to the configuration's file. help: one line, with the
     unit, and the source of the number.
     """
     return dataclasses.field(
         default=default,
-        metadata={"piece": piece, "low": low, "high": high, "choices": choices, "help": help},
+        metadata={
+            "piece": piece,
+            "low": low,
+            "high": high,
+            "choices": choices,
+            "path": path,
+            "help": help,
+        },
     )
 
 

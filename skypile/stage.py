@@ -144,7 +144,9 @@ class Cut:
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """One step of the paper. `reasons` is the closed list of what it drops for; `libraries` are
-    the packages whose version decides its output.
+    the packages whose version decides its output. `validate` is called with the stage's settings
+    by `skypile check` and before a run does anything: it raises SkypileError where what they name
+    (a model, a list) is not there or not usable.
     """
 
     name: str
@@ -157,6 +159,7 @@ class Stage:
     relate: Relate | None = None
     cut: Cut | None = None
     libraries: tuple[str, ...] = ()
+    validate: Callable[[Any], None] | None = None
 
     @property
     def module(self) -> str:

@@ -135,11 +135,38 @@ def test_the_sample_is_scored_against_its_truth(finished: Path) -> None:
 
 
 @pytest.mark.spark
+def test_the_sample_is_in_the_languages_that_its_truth_says(finished: Path) -> None:
+    from skypile.reader import RunReader
+
+    run = RunReader(str(finished / "runs/demo/out"))
+    found = {r["doc_id"]: r for r in run.table("language").to_pylist()}
+    verdicts = {r["doc_id"]: r for r in run.table("verdicts_language").to_pylist()}
+    urls = {r["doc_id"]: r["url"] for r in run.table("documents").to_pylist()}
+    lines = (finished / "runs/demo/input/truth.jsonl").read_text(encoding="utf8").splitlines()
+    truth = {r["url"]: r["lang"] for r in map(json.loads, lines) if r["expect"] == "kept"}
+    seen = set()
+    for doc_id, row in found.items():
+        if row["lang"] is None:
+            assert verdicts[doc_id]["kept"] is None  # extract dropped it
+            continue
+        lang, _, script = truth[urls[doc_id]].partition("-")
+        family = "zh" if lang in ("zh", "yue", "lzh") else "en" if lang == "en" else "other"
+        seen.add(lang)
+        assert row["family"] == family, (urls[doc_id], row)
+        assert family != "other" or row["lang"] == lang
+        assert verdicts[doc_id]["reason"] == ("other_language" if family == "other" else None)
+        if script:
+            hans, hant = row["simplified_share"], row["traditional_share"]
+            assert (hans > 0.2 > 0.03 > hant) if script == "Hans" else (hant > 0.2 > 0.03 > hans)
+    assert seen == {"en", "zh", "yue", "lzh", "de", "fr", "es", "ru", "ja", "ko"}
+
+
+@pytest.mark.spark
 def test_funnel_why_digest_and_gc_on_a_finished_run(finished: Path) -> None:
     out = str(finished / "runs/demo/out")
     shown = skypile("funnel", out, "--recount")
     assert shown.returncode == 0, shown.stderr
-    for word in ("extract", "truncated_record", "after_cutoff", "duplicate_record", "kept"):
+    for word in ("truncated_record", "after_cutoff", "duplicate_record", "other_language", "kept"):
         assert word in shown.stdout
     counts = json.loads(skypile("funnel", out, "--json").stdout)
     assert counts["reads"]["web"]["judged"] == 60
@@ -151,7 +178,8 @@ def test_funnel_why_digest_and_gc_on_a_finished_run(finished: Path) -> None:
     assert unknown.returncode == 2
     assert "error: no record of" in unknown.stderr
     before = skypile("digest", out).stdout
-    assert len(before.splitlines()) == 4
+    tables = {line.split()[1] for line in before.splitlines()}
+    assert tables >= {"documents", "verdicts_extract", "language", "verdicts_language"}
     assert "deleted" in skypile("gc", out).stdout
     assert skypile("digest", out).stdout == before
 
@@ -185,6 +213,24 @@ def test_check_says_what_a_run_would_cost_and_runs_nothing(tmp_path: Path) -> No
     missing = skypile("check", "--config", str(tmp_path / "c.toml"))
     assert missing.returncode == 2
     assert "no file matches" in missing.stderr
+
+
+def test_a_model_that_is_not_there_is_an_error_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.html").write_text("<p>hello</p>")
+    (tmp_path / "c.toml").write_text(
+        '[run]\nout = "o"\n[[sources]]\nname = "web"\nformat = "html"\nroot = "in"\n'
+        'paths = ["*.html"]\ncategory = "webpages"\nlicence = "x"\n'
+        '[language]\nlid_model = "models/lid.176.bin"\n'
+    )
+    for command in ("check", "run"):
+        wrong = skypile(command, "--config", str(tmp_path / "c.toml"))
+        assert wrong.returncode == 2
+        shown = " ".join(wrong.stderr.split())
+        assert "[language] cannot read the language model" in shown
+        assert "models/lid.176.bin" in shown
+        assert "No such file" in shown
+        assert not list((tmp_path / "o").rglob("*.parquet"))
 
 
 def test_help_lists_the_commands() -> None:

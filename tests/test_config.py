@@ -91,7 +91,8 @@ def test_every_setting_of_every_stage_belongs_to_a_piece_and_says_what_it_is() -
 
     for stage in all_stages():
         for f in dataclasses.fields(stage.config):
-            assert f.metadata["piece"] in stage.pieces(), (stage.name, f.name)
+            nowhere = f.metadata["piece"] is None and f.metadata["path"]  # its digest has a piece
+            assert nowhere or f.metadata["piece"] in stage.pieces(), (stage.name, f.name)
             assert f.metadata["help"], (stage.name, f.name)
 
 
