@@ -134,6 +134,19 @@ def extract(run: RunReader, truth: Truth) -> Iterator[Score]:
         yield Score("extract", f"words of the text, {lang}", precision, recall, len(pairs))
 
 
+def language(run: RunReader, truth: Truth) -> Iterator[Score]:
+    """English, Chinese or other; what was dropped as other, or as uncertain, counts as other."""
+    found = records(run, truth)
+    families = {r["doc_id"]: r["family"] for r in run.table("language").to_pylist()}
+    verdicts = {v["doc_id"]: v for v in run.table("verdicts_language").to_pylist()}
+    pairs = []
+    for key, row in found.items():
+        verdict, wanted = verdicts.get(row["doc_id"]), truth[key]["expect"].get("language")
+        if wanted is not None and verdict is not None and verdict["kept"] is not None:
+            pairs.append((wanted, families[row["doc_id"]] if verdict["kept"] else "other"))
+    yield from labels("language", pairs)
+
+
 def dedup(run: RunReader, truth: Truth) -> Iterator[Score]:
     """How many of each family went. Which of them stays is a matter of rank: a family of three that
     are alike must lose two, whichever.
@@ -164,5 +177,6 @@ def dedup(run: RunReader, truth: Truth) -> Iterator[Score]:
 # A stage that is not here has no truth yet.
 SCORERS: dict[str, Callable[[RunReader, Truth], Iterator[Score]]] = {
     "extract": extract,
+    "language": language,
     "dedup": dedup,
 }
