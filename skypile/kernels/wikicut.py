@@ -26,7 +26,7 @@ from skypile.kernels.wikimarkup import (
 )
 from skypile.kernels.wikiterms import CATEGORIES, FILES, SISTERS, name
 
-MAX_DEPTH = 24  # what is nested deeper is cut; on the pages of a dump of 2016 at most 9
+MAX_DEPTH = 24  # what is nested deeper is cut; in 98 articles of 2016 at most 8
 _TOKEN = re.compile(
     r"<!--|<(/?)([A-Za-z][A-Za-z0-9]*)\b([^<>]*)>|\{\{\{(?!\{)|\{\{|\}\}\}?|\[\[|"
     r"\]\]\](?!\])|\]\]|"

@@ -468,6 +468,24 @@ def test_beyond_the_limit_templates_go_and_addresses_lose_their_brackets() -> No
     assert found == ["a d e"] * (count - 2) + ["d e"] * 2
 
 
+def test_what_is_left_open_costs_nothing_behind_it() -> None:
+    for opener in (
+        "[[open",
+        "{|\n| open",
+        "<ref>open",
+        "<poem>open",
+        "'''open",
+        "[http://open.org a",
+    ):
+        text = f"{opener}\n\n" * 10 + "[[a|b]] {{nowrap|c}} {{x}}<ref>http://d.e</ref>"
+        assert blocks(text)[-1] == "b c", opener
+    assert blocks("[[open\n\n" * 40 + "{{nowrap|[[a|b]]}}\n== [[c|d]] ==\ne]]")[-3:] == [
+        "b",
+        "d",
+        "e",
+    ]
+
+
 def test_what_is_nested_too_deep_is_cut() -> None:
     assert blocks("a " + "{{nowrap|" * 20 + "b" + "}}" * 20) == ["a b"]
     assert blocks("a " + "{{nowrap|" * 60 + "b" + "}}" * 60 + " c") == ["a c"]
