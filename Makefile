@@ -80,7 +80,7 @@ test-slow: install java  ## clusters, faults, matrices (up to an hour)
 soak: install java  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
-.PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-perplexity same-rows
+.PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-wikipedia bench-perplexity same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
@@ -95,6 +95,9 @@ bench-read: install  ## archives: records/s and MB/s of reading beside plain fas
 
 bench-language: install  ## languages: English, Chinese or other, beside fastText and lingua
 	@$(PY) -m bench.language --data $(SHARED)/data
+
+bench-wikipedia: install  ## Wikipedia dumps: reading beside bz2, text beside mwparserfromhell
+	@$(PY) -m bench.wikipedia --data $(SHARED)/data
 
 bench-peers: install  ## the peers of bench-dedup, in .venv-bench
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench

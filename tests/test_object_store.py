@@ -17,9 +17,8 @@ from pyarrow import fs
 
 from skypile.gc import collect
 from tests import toy
-from tests.test_run import LINES, NO_RELATE, TABLES, no_spark, rows, run
+from tests.test_run import LINES, NO_RELATE, TABLES, rows, run
 
-__all__ = ["no_spark"]
 pytestmark = pytest.mark.slow
 
 

@@ -16,9 +16,7 @@ from skypile.manifests import CORPUS, Manifests
 from skypile.stage import Cut, Read, Row
 from skypile.tasks.measure import input_digests
 from tests import toy
-from tests.test_run import NO_RELATE, no_spark
-
-__all__ = ["no_spark"]
+from tests.test_run import NO_RELATE
 
 
 class LosesEveryThird(toy.LinesKernel):

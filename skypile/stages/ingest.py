@@ -247,5 +247,14 @@ STAGE = Stage(
         reads={"documents": ("block_chars", "block_wide_chars", "date", "crawled_at")},
         make_kernel=make_cut_kernel,
     ),
-    libraries=("pyarrow", "orjson", "zstandard", "lz4", "fastwarc", "brotli"),
+    libraries=(
+        "pyarrow",
+        "orjson",
+        "zstandard",
+        "lz4",
+        "zlib-ng",
+        "brotli",
+        "mwparserfromhell",
+        "lxml",
+    ),
 )
