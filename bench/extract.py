@@ -124,13 +124,26 @@ def run(found: Iterable[GoldPage]) -> dict[str, list[tuple[GoldPage, str, float]
     return results
 
 
-def score(found: Sequence[tuple[GoldPage, str, float]]) -> tuple[str, float]:
-    """(metric, value): mean 4-gram F1 where there is gold text, else F1 over all snippets."""
+def score(found: Sequence[tuple[GoldPage, str, float]]) -> dict[str, float]:
+    """By metric: mean 4-gram F1 where there is gold text, else what became of the snippets.
+
+    Of snippets: F1 over all of them; the share of wanted ones that are present and of unwanted ones
+    that are absent; and accuracy, the share of both that is as it should be.
+    """
     if found[0][0].gold is not None:
-        return "f1", statistics.fmean(overlap(t, p.gold).f1 for p, t, _ in found if p.gold)
+        return {"f1": statistics.fmean(overlap(t, p.gold).f1 for p, t, _ in found if p.gold)}
     counts = [snippets(t, list(p.wanted), list(p.unwanted)) for p, t, _ in found]
     right, wrong, missed = (sum(c) for c in zip(*counts, strict=True))
-    return "snippet_f1", 2 * right / (2 * right + wrong + missed)
+    unwanted = sum(len(p.unwanted) for p, *_ in found)
+    return {
+        "snippet_f1": 2 * right / (2 * right + wrong + missed),
+        "wanted_present": right / (right + missed),
+        "unwanted_absent": (unwanted - wrong) / unwanted,
+        "accuracy": (right + unwanted - wrong) / (right + missed + unwanted),
+    }
+
+
+TARGETED = frozenset({"f1", "snippet_f1", "accuracy"})  # no less than the peer
 
 
 def lines(case: str, found: Iterable[GoldPage]) -> Iterator[Line]:
@@ -142,17 +155,18 @@ def lines(case: str, found: Iterable[GoldPage]) -> Iterator[Line]:
     for name in ENGINES:
         line: Line = {"bench": "extract", "case": case, "engine": name}
         beside = {"peer": PEER} if name != PEER else {}
-        metric, value = scores[name]
-        quality = {**line, "metric": metric, "value": round(value, 4), "unit": "fraction", **beside}
+        for metric, value in scores[name].items():
+            quality = {**line, "metric": metric, "value": round(value, 4), "unit": "fraction"}
+            if beside:
+                peer_value = scores[PEER][metric]
+                quality |= {**beside, "peer_value": round(peer_value, 4)}
+                if name == "skypile" and metric in TARGETED:
+                    quality |= {"target": round(peer_value, 4), "ok": value >= peer_value}
+            yield quality
         cost = {**line, "metric": "ms_per_page", "value": round(medians[name], 2), "unit": "ms"}
         cost |= {"mean": round(statistics.fmean(times[name]), 2), "max": round(max(times[name]), 1)}
         if beside:
-            peer_value = scores[PEER][1]
-            quality |= {"peer_value": round(peer_value, 4)}
-            if name == "skypile" and metric == "f1":
-                quality |= {"target": round(peer_value, 4), "ok": value >= peer_value}
             cost |= {**beside, "peer_value": round(medians[PEER], 2)}
-        yield quality
         yield cost
 
 

@@ -45,11 +45,10 @@ class Limits:
     """How big a page trafilatura is given. All inclusive; bytes are the caller's to limit.
 
     The 1,014 real pages under shared/data/html_* have at most 21,579 elements, a depth of 51 and
-    1,417 table rows (99 %: 4,264, 33 and 157). trafilatura's time grows with the elements: of 25
-    shapes of page, 24 take at most 5 s at 32,000, but lists nested 20 deep take 10 s at 16,000 and
-    57 s at 32,000 (a search for neighbours in the square of the paragraphs), tables 60 deep 56 s at
-    24,000: hence max_nesting, of tables in tables and of lists in lists, 9 and 5 in the real pages.
-    10,000 rows take 1 s. Measured again by `python -m bench.extract_evidence`.
+    1,417 table rows (99 %: 4,264, 33 and 157), and tables 9 deep. trafilatura's time grows with the
+    elements: at 24,000 the slowest of 40 shapes of page takes 7 s; tables 60 deep took 56 s, those
+    12 deep 4 s: hence max_nesting, of tables in tables. 10,000 rows take 1 s. Measured again by
+    `python -m bench.extract_evidence` and `tests/stages/test_hostile.py`.
 
     Raises:
         ValueError: a limit is too low, or max_depth above DEEPEST.
@@ -160,11 +159,7 @@ def _deeper_than(depth: int) -> Any:
 
 @cache
 def _nested_deeper_than(nesting: int) -> Any:
-    lists = "ancestor::*[self::ul or self::ol or self::dl]"
-    return etree.XPath(
-        f"boolean(//table[count(ancestor::table) >= {nesting}] | "
-        f"//*[self::ul or self::ol or self::dl][count({lists}) >= {nesting}])"
-    )
+    return etree.XPath(f"boolean(//table[count(ancestor::table) >= {nesting}])")
 
 
 def _exceeded(tree: Any, limits: Limits) -> str | None:
@@ -231,6 +226,22 @@ def _least_chars(tree: Any) -> int:
 # Where trafilatura finds no paragraphs in an article, it takes all of it as one, in one line.
 _baseline: Any = importlib.import_module("trafilatura.baseline")
 _baseline.block_text = lines_of
+
+# jusText looks for the neighbours of each short paragraph through all the others: 3,000 take 2 s,
+# 8,000 17 s. trafilatura goes on without it where it raises. Of the real pages one has more, an
+# index of 10,748 chapters; the next has 1,588.
+MAX_JUSTEXT_PARAGRAPHS = 3000
+_external: Any = importlib.import_module("trafilatura.external")
+_revise = _external.revise_paragraph_classification
+
+
+def _revise_a_few(paragraphs: Any, *options: Any) -> None:
+    if len(paragraphs) > MAX_JUSTEXT_PARAGRAPHS:
+        raise ValueError(f"{len(paragraphs)} paragraphs are too many for jusText")
+    _revise(paragraphs, *options)
+
+
+_external.revise_paragraph_classification = _revise_a_few
 
 
 def _by_trafilatura(tree: Any, marks: Marks | None) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ class Config:
         DEFAULT_LIMITS.max_nesting,
         piece="read",
         low=1,
-        help="tables in tables, lists in lists; above: fallback extractor",
+        help="tables in tables; above: fallback extractor",
     )
     max_cpu_seconds: int = setting(
         60, piece="read", low=1, help="CPU time a page, the backstop behind the limits"
