@@ -9,14 +9,15 @@ set, or the user's cache folder, and other processes load it in half a second. T
 once do no harm. Arithmetic is on integers, so compiling does not change a result.
 
 Numba by itself takes cached code for current as long as the file of the function called is the
-same, though it holds the code of functions from other files, too. Hence a folder of its own for
-every state of all compiled modules together.
+same, though it holds the code and constants of other files, too. Hence a folder of its own for
+every state of all compiled modules, and what they import from this package, together.
 """
 
 import functools
 import hashlib
 import importlib.resources
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -32,15 +33,23 @@ U32: TypeAlias = npt.NDArray[np.uint32]
 U64: TypeAlias = npt.NDArray[np.uint64]
 I32: TypeAlias = npt.NDArray[np.int32]
 I64: TypeAlias = npt.NDArray[np.int64]
+_IMPORTED = re.compile(rb"^from skypile\.kernels\.(\w+) import", re.M)
+_IMPORTED_MODULES = re.compile(rb"^from skypile\.kernels import ([\w, ]+)", re.M)
 F = TypeVar("F", bound=Callable[..., object])
 
 
 def compiled(function: F) -> F:
-    """The function as machine code, without the GIL."""
+    """The function as machine code, without the GIL. Integers wrap and indices are not checked: as
+    in C, callers see to it. Where nothing can be written it is compiled in each process.
+    """
     folder, config = _folder(), cast(Any, numba.config)
     before, config.CACHE_DIR = config.CACHE_DIR, folder
     try:
         made = numba.njit(cache=bool(folder), nogil=True)(function)
+    except RuntimeError as error:  # Numba's answer to having no folder that it can write to
+        if "cache" not in str(error):
+            raise
+        made = numba.njit(nogil=True)(function)
     finally:
         config.CACHE_DIR = before
     return cast(F, made)
@@ -50,11 +59,8 @@ def compiled(function: F) -> F:
 def _folder() -> str:
     """Where machine code of these sources is kept; empty where no place can be written."""
     sources = hashlib.blake2b(digest_size=8)
-    for file in sorted(importlib.resources.files(__package__).iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".py"):
-            text = file.read_bytes()
-            if b"skypile.kernels.compiled" in text:
-                sources.update(text)
+    for text in _sources().values():
+        sources.update(text)
     here = Path(__file__).parent / "__pycache__"
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "skypile"
     for base in (os.environ.get("NUMBA_CACHE_DIR"), here, home):
@@ -66,3 +72,23 @@ def _folder() -> str:
             continue
         return str(folder)
     return ""
+
+
+def _sources() -> dict[str, bytes]:
+    """The modules with compiled functions, and those that they import from here, by name."""
+    texts = {
+        file.name.removesuffix(".py"): file.read_bytes()
+        for file in importlib.resources.files(__package__).iterdir()
+        if file.name.endswith(".py")
+    }
+    found = {name for name, text in texts.items() if b"skypile.kernels.compiled" in text}
+    due = sorted(found)
+    while due:
+        text = texts[due.pop()]
+        names = {m[1].decode() for m in _IMPORTED.finditer(text)}
+        for names_of in _IMPORTED_MODULES.finditer(text):
+            names |= {n.strip() for n in names_of[1].decode().split(",")}
+        more = (names & texts.keys()) - found
+        found |= more
+        due += sorted(more)
+    return {name: texts[name] for name in sorted(found)}
