@@ -12,7 +12,8 @@ paragraphs have substance (`paragraphs`); and charsets (`charset`).
 
 import importlib
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -223,10 +224,6 @@ def _least_chars(tree: Any) -> int:
     return _LeastChars(MIN_TEXT_CHARS / (1 + (WIDE_WEIGHT - 1) * wide))
 
 
-# Where trafilatura finds no paragraphs in an article, it takes all of it as one, in one line.
-_baseline: Any = importlib.import_module("trafilatura.baseline")
-_baseline.block_text = lines_of
-
 # jusText looks for the neighbours of each short paragraph through all the others: 3,000 take 2 s,
 # 8,000 17 s. trafilatura goes on without it where it raises. Of the real pages one has more, an
 # index of 10,748 chapters; the next has 1,588.
@@ -241,7 +238,21 @@ def _revise_a_few(paragraphs: Any, *options: Any) -> None:
     _revise(paragraphs, *options)
 
 
-_external.revise_paragraph_classification = _revise_a_few
+# Where trafilatura finds no paragraphs in an article, it takes all of it as one, in one line.
+_baseline: Any = importlib.import_module("trafilatura.baseline")
+_block_text = _baseline.block_text
+
+
+@contextmanager
+def _improved() -> Iterator[None]:
+    """Has two functions of trafilatura replaced; what else runs in the process keeps its own."""
+    _external.revise_paragraph_classification = _revise_a_few
+    _baseline.block_text = lines_of
+    try:
+        yield
+    finally:
+        _external.revise_paragraph_classification = _revise
+        _baseline.block_text = _block_text
 
 
 def _by_trafilatura(tree: Any, marks: Marks | None) -> tuple[str, ...]:
@@ -249,7 +260,7 @@ def _by_trafilatura(tree: Any, marks: Marks | None) -> tuple[str, ...]:
     # The tree is copied inside, and gives the same text as the str on all 1,014 real pages.
     options = Extractor(output_format="python", comments=False, dedup=False)
     options.min_extracted_size = _least_chars(tree)
-    with suppress(*BAD_DATA):
+    with suppress(*BAD_DATA), _improved():
         document: Any = bare_extraction(tree, options=options)
         return blocks(document.text or "", marks) if document is not None else ()
     return ()

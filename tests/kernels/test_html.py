@@ -150,11 +150,48 @@ def _never(*_: Any, **__: Any) -> Any:
 
 @pytest.mark.parametrize(
     "limits",
-    [{"max_nodes": 0}, {"max_depth": 0}, {"max_table_rows": -1}, {"max_depth": 251}],
+    [
+        *({"max_nodes": 0}, {"max_depth": 0}, {"max_table_rows": -1}, {"max_depth": 251}),
+        {"max_nesting": 0},
+    ],
 )
 def test_limits_that_cannot_be_kept_are_refused(limits: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be at"):
         Limits(**limits)
+
+
+def test_tables_nest_up_to_a_limit() -> None:
+    for depth, limit in ((3, None), (4, "nesting")):
+        tables = "<table><tr><td>" * depth + PROSE + "</td></tr></table>" * depth
+        assert (
+            found(article(f"<p>{PROSE}</p>{tables}"), limits=Limits(max_nesting=3)).limit == limit
+        )
+
+
+def test_a_tag_with_too_many_attributes_is_read_without_them() -> None:
+    for count, title in ((kernel.MAX_ATTRIBUTES, "kept"), (kernel.MAX_ATTRIBUTES + 1, "A bridge")):
+        # The property is one attribute and the content another.
+        more = " ".join(f"attribute{i}" for i in range(count - 2))
+        meta = f'<meta property="og:title" content="kept" {more}>'
+        page = found(article(f"<p>{PROSE}</p><p>{PROSE}</p>", f"<title>A bridge</title>{meta}"))
+        assert page.title == title
+    path = f'<svg><path d="{"M 1 2 " * 2000}"/></svg>'  # one attribute, however long
+    assert kernel._CROWDED.sub(kernel._less_crowded, path) == path
+
+
+def test_long_data_is_not_read() -> None:
+    for size, date in ((90_000, "2021-03-04"), (110_000, None)):
+        data = json.dumps({"@type": "Article", "x": "y" * size, "datePublished": "2021-03-04"})
+        head = f'<title>T</title><script type="application/ld+json">{data}</script>'
+        assert found(article(f"<p>{PROSE}</p><p>{PROSE}</p>", head)).date == date
+
+
+def test_a_text_between_thousands_of_elements_goes_to_the_fallback() -> None:
+    def page(words: str) -> str:
+        return article(f"<p>{PROSE}</p><div>" + f"<button>b</button>{words}" * 1100 + "</div>")
+
+    assert found(page("words ")).limit is None
+    assert found(page("words " * 150)).limit == "siblings"
 
 
 def test_fallback_only_calls_no_trafilatura(monkeypatch: pytest.MonkeyPatch) -> None:
