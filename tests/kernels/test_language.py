@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from skypile.kernels import language
 from skypile.kernels.language import LID_SHA256, SINITIC, Model, identify, open_model, sample
+from skypile.kernels.scripts import profile
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,22 @@ def test_without_a_letter_there_is_no_language(text: str, model: Model) -> None:
     found = identify(text, model)
     assert (found.lang, found.prob) == ("und", 0.0)
     assert found.profile.letters == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "lang"),
+    [
+        ("東京の道は長い", "ja"),
+        ("ガラス窓", "ja"),
+        ("山水花鳥風月天地人心手足", "zh"),
+        ("我们的国家", "zh"),
+        ("我們的國家", "zh"),
+        ("駅前広場", "ja"),
+        ("한국의 漢字", "ko"),
+    ],
+)
+def test_scripts_decide_where_the_model_knows_nothing(text: str, lang: str) -> None:
+    assert language._east_asian(profile(text), {})[0] == lang
 
 
 def test_romanised_chinese_is_not_english(model: Model) -> None:
