@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from skypile.kernels import codecs, heads
+from skypile.kernels.frames import DictionaryFrame, Zstd
 
 HOLD = 64 << 20  # kept for a second look; not a setting, since ordinals must not depend on one
 _SNIFF, _MAX_SNIFF = 4096, 1 << 20  # bytes of a member that may show if a record begins there
@@ -117,7 +118,7 @@ class _Members:
     """The members of a compressed file, one after the other."""
 
     def __init__(self, raw: Buffer) -> None:
-        self._raw, self._zstd = raw, codecs.Zstd()
+        self._raw, self._zstd = raw, Zstd()
 
     def take_dictionary(self, file_head: Callable[[int], bytes]) -> None:
         """Use the dictionary that the file begins with, if it does. (A broken one is noted where
@@ -125,7 +126,7 @@ class _Members:
         """
         size = 8
         while codecs.is_dictionary(data := bytearray(file_head(size))) and len(data) == size:
-            frame = codecs.DictionaryFrame(self._zstd)
+            frame = DictionaryFrame(self._zstd)
             try:
                 frame.step(data, 0, 0)
             except codecs.ERRORS:
@@ -145,7 +146,7 @@ class _Members:
         kind, at, fed, made, error = codecs.kind(raw.data), raw.offset, 0, 0, None
         decoder = codecs.decoder(kind, self._zstd)
         if at == 0 and codecs.is_dictionary(raw.data):
-            decoder = codecs.DictionaryFrame(self._zstd)
+            decoder = DictionaryFrame(self._zstd)
         if not decoder and not codecs.is_cut(raw.data):
             error = "no member begins there"
         while decoder:
@@ -196,6 +197,8 @@ class _Members:
             rest = codecs.rescue(kind, bytes(raw.data[:end]), self._zstd, HOLD)
             error = rest.error or (error if rest.ended else None)
             yield rest.data[made:]
+        elif error and kind:
+            error = "it is damaged"  # what a library says may depend on what came before
         raw.drop(end)
         reason = "malformed_record" if error else "truncated_record"
         return Damage(
@@ -211,12 +214,16 @@ class _Members:
         raw, at, searched, tried = self._raw, 1, 0, 0
         while True:
             found = codecs.find(raw.data, at)
-            if found >= 0 and tried <= HOLD + _TRIES * (searched + found):
+            step = 1
+            if found >= 0 and tried > HOLD + _TRIES * (searched + found):
+                step = _TRY // _TRIES
+            elif found >= 0:
                 holds, cost = self._sniff(found)
                 tried += cost
                 if holds:
                     return found
-            at = found + 1 if found >= 0 else max(1, len(raw.data) - codecs.MAX_MAGIC + 1)
+            tail = max(1, len(raw.data) - codecs.MAX_MAGIC + 1)
+            at = min(found + step, len(raw.data)) if found >= 0 else tail
             if at > HOLD:
                 raw.drop(at - 1)
                 searched += at - 1
@@ -233,8 +240,11 @@ class _Members:
         how many bytes it took to tell).
         """
         raw, fed, cost, made, holds = self._raw, 0, _TRY, b"", None
-        raw.fill(at + codecs.MAX_MAGIC)
+        raw.fill(at + _SNIFF)
         kind = codecs.kind(raw.data, at)
+        front = codecs.front(kind, raw.data, at, _SNIFF // 2)
+        if len(front) >= 5 and (holds := heads.begins(front)) is not None:
+            return holds, cost
         decoder = codecs.decoder(kind, self._zstd, apart=True) if kind != codecs.SKIPPABLE else None
         while decoder and not decoder.ended and fed < _MAX_SNIFF and len(made) < heads.MAX_LINE:
             raw.fill(at + fed + max(decoder.needs, _SNIFF))

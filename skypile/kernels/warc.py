@@ -4,8 +4,8 @@ The stream is read in *stretches* that no record crosses: a whole plain file, or
 zstd, lz4 or bzip2 file (and members that go on with its last record). The length that a record
 states is believed if what follows agrees; else the next two lines that only a record begins with
 end it. So a range cut at `record_boundaries` yields what the whole file yields there. (Of a damaged
-file, too; only how much can be read of a broken member may differ.) The first record decides
-whether a file is a WARC or an ARC.
+file, too; only what can be had of a broken member of more than 2 MiB may differ.) The first record
+decides whether a file is a WARC or an ARC.
 
 fastwarc's iterator is faster, but hands out a cut record as a whole one and gives up a file at the
 first damage. Left out: digests; joining continuation records; what a `revisit` record refers to. A

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import lz4.frame
 import pytest
 import zstandard
+from fastwarc.warc import ArchiveIterator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ from tests.kernels.test_warc import (
     THREE,
     Pack,
     Pipe,
+    Sparse,
     members,
     peak,
     plain,
@@ -115,6 +117,24 @@ def test_every_container_gives_the_same_records(pack: Pack) -> None:
     got, damages = read(pack(FOUR))
     assert apart(got) == apart(read(plain(FOUR))[0])
     assert damages == []
+
+
+@pytest.mark.parametrize("pack", [plain, members, zst, lz4_frames])
+def test_what_is_whole_is_as_fastwarc_has_it(pack: Pack) -> None:
+    bodies = [random.Random(i).randbytes(i * 977) + PAGE * (i % 5) for i in range(60)]
+    kinds = ["response", "request", "metadata"]
+    data = pack([record(i, response(b), kinds[i % 3]) for i, b in enumerate(bodies)])
+    got, damages = read(data, want=lambda kind: True)
+    assert damages == []
+    assert len(got) == sum(1 for _ in ArchiveIterator(io.BytesIO(data))) == 60
+    for i, peer in enumerate(ArchiveIterator(io.BytesIO(data), parse_http=True)):
+        assert got[i].type == peer.headers["WARC-Type"]
+        assert got[i].record_id == peer.record_id.strip("<>")
+        assert got[i].url == peer.headers["WARC-Target-URI"]
+        assert got[i].offset == peer.stream_pos
+        if got[i].type == "response":
+            assert got[i].payload == peer.reader.read() == bodies[i]
+            assert got[i].http_status == peer.http_headers.status_code
 
 
 @many
@@ -291,6 +311,19 @@ def test_what_zlib_and_zlib_ng_make_of_damaged_members_is_the_same() -> None:
             assert got[0].payload == rest or got[0].payload.startswith(rest[: len(body)])
 
 
+@pytest.mark.parametrize("pack", [members, zst, lz4_frames])
+def test_neighbours_that_are_both_damaged_are_two(pack: Pack) -> None:
+    noise = [random.Random(i).randbytes(300_000) for i in range(4)]
+    records = [record(i, response(b)) for i, b in enumerate(noise)]
+    packed = [bytearray(pack([r])) for r in records]
+    for member in packed[1:3]:
+        member[1000:1200] = bytes(200)
+    at = [sum(map(len, packed[:i])) for i in range(4)]
+    got, damages = read(b"".join(packed))
+    assert [d.offset for d in damages] == at[1:3]
+    assert [r.payload for r in got if not r.problem] == [noise[0], noise[3]]
+
+
 # Size
 
 
@@ -355,10 +388,20 @@ MAGICS = [
 @pytest.mark.parametrize("magic", MAGICS)
 def test_a_flood_of_magic_bytes_takes_no_more_than_its_length(magic: bytes) -> None:
     flood = magic * (2_000_000 // len(magic))
-    begun = time.monotonic()
+    begun = time.process_time()
     got, _ = read(members(THREE[:1]) + b"\x1f\x8b\x08\xff" + flood + members(THREE[1:]))
-    assert time.monotonic() - begun < 40
+    assert time.process_time() - begun < 6
     assert got[0].payload == b"0" + PAGE
+
+
+def test_a_block_of_lz4_that_is_longer_than_any_takes_no_memory() -> None:
+    head = lz4.frame.compress(b"x" * 100, store_size=False)[:7]
+    stream = Sparse(lz4_frames(THREE[:1]) + head + b"\xff\xff\xff\x7f", 150 << 20, b"")
+    reader = WarcReader(stream)  # type: ignore[arg-type]
+    got: list[Record] = []
+    assert peak(lambda: got.extend(reader)) < 100 << 20
+    assert [r.problem for r in got] == [None]
+    assert [d.reason for d in reader.damages] == ["malformed_record"]
 
 
 # ARC
@@ -510,9 +553,9 @@ def test_lines_of_arc_in_a_payload_are_payload() -> None:
 )
 def test_hostile_lines_take_linear_time(line: bytes) -> None:
     flood = b"\n" + (line + b"\n") * (2_000_000 // len(line))
-    begun = time.monotonic()
+    begun = time.process_time()
     got, _ = read(ARC[1] + flood + ARC[2])
-    assert time.monotonic() - begun < 30
+    assert time.process_time() - begun < 20
     assert got[0].payload == b"1" + PAGE
 
 
@@ -568,10 +611,4 @@ def test_ranges_of_any_container_yield_what_the_file_yields(
 ) -> None:
     data = damaged(pack(records), how)
     whole, parts = read(data), read_ranges(data, every)
-    if pack is plain or not how:
-        assert parts == whole
-    else:
-        # How far a broken member can be decoded may depend on what follows it.
-        good = [[r for r in found if not r.problem] for found, _ in (whole, parts)]
-        assert good[0] == good[1]
-        assert {d.offset for d in whole[1]} == {d.offset for d in parts[1]}
+    assert parts == whole

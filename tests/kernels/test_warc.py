@@ -715,13 +715,7 @@ def test_ranges_of_damaged_files_yield_what_the_file_yields(
         elif how == "cut":
             del data[len(data) - at // 10 :]
     whole, parts_ = read(bytes(data)), read_ranges(bytes(data), every)
-    if pack is plain:
-        assert parts_ == whole
-    else:
-        # How far a broken member can be inflated may depend on what follows it.
-        good = [[r for r in records if not r.problem] for records, _ in (whole, parts_)]
-        assert good[0] == good[1]
-        assert {d.offset for d in whole[1]} == {d.offset for d in parts_[1]}
+    assert parts_ == whole
 
 
 # Real files
