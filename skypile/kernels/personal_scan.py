@@ -161,42 +161,46 @@ def _phone(c: U32, i: int, d: U8, g: I64, ends: I64, seps: I64, count: int, word
 
 
 @compiled
-def _open_number(c: U32, i: int, d: U8, words: U32) -> int:
-    """Where a number that begins with + or ( at i ends; 0 where there is none."""
-    size, j, end, inside = 0, i, 0, 0
-    plus = c[i] == PLUS or (char_at(c, i + 1) == PLUS)
-    j = i + 1 + (c[i] == OPEN and plus)
-    closed = 0
-    while j < len(c) and j - i < 28 and size < 16:
-        p = c[j]
-        if is_digit(p):
-            d[size] = p - 48
-            size += 1
-            end = j + 1
-            inside = 0
-        elif p == CLOSE and not closed:
-            closed = size
-        elif p in (SPACE, DASH, DOT, CLOSE) or (p == OPEN and plus):
-            inside += 1
-            if inside > 1 and p != OPEN and not closed:
-                break
-            if inside > 2:
-                break
-        else:
-            break
-        j += 1
-    if size < 8 or not may_end(c, end):
-        return 0
+def _is_open(d: U8, size: int, plus: bool, closed: int) -> int:
+    """Whether the digits behind + or ( are a telephone number: 0 no, 1 yes, 2 behind a word.
+
+    closed: how many of them stand before the closing bracket.
+    """
     if plus:
-        return end if numbers.is_international(d, size) else 0
+        return int(numbers.is_international(d, size))
     if closed == 3 and size == 10 and numbers.is_nanp(d, 0):
-        return end
-    china = closed == 2 and size == 13 and d[0] == 8 and d[1] == 6 and numbers.is_mobile(d, 2)
-    if china:
-        return end
-    if closed in (2, 3, 4) and numbers.is_landline(d, size):
-        return end if context(c, i, _PHONE_CONTEXT_CHARS, words, PHONE) >= 0 else 0
-    return 0
+        return 1
+    if closed == 2 and size == 13 and numbers.value(d, 0, 2) == 86:
+        return int(numbers.is_mobile(d, 2))
+    return 2 if 2 <= closed <= 4 and numbers.is_landline(d, size) else 0
+
+
+@compiled
+def _open_number(c: U32, i: int, d: U8, words: U32) -> int:
+    """Where the number that begins with + or ( at i ends, the longest; 0 where there is none."""
+    plus = c[i] == PLUS or char_at(c, i + 1) == PLUS
+    j = i + 1 + int(plus and c[i] == OPEN)
+    size = closed = gap = end = found = 0
+    while j < len(c) and size < 15 and gap <= 2:
+        p = c[j]
+        j += 1
+        if not is_digit(p):
+            if p == CLOSE and size > 0 and closed == 0:
+                closed = size
+            elif not (p == SPACE or p == DASH or p == DOT or (p == OPEN and plus and size <= 4)):
+                break
+            gap += 1
+            continue
+        d[size] = p - 48
+        size += 1
+        gap = 0
+        if size >= 8 and not is_digit(char_at(c, j)) and may_end(c, j):
+            kind = _is_open(d, size, plus, closed)
+            if kind > 0:
+                end, found = j, kind
+    if found == 2 and context(c, i, _PHONE_CONTEXT_CHARS, words, PHONE) < 0:
+        return 0
+    return end
 
 
 @compiled
