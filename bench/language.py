@@ -11,8 +11,8 @@ articles under a Chinese head, indices of files), and cuts of whose visible char
 belong to the language's script (links, code, formulas).
 
 No weight or threshold was fitted on these sets. One choice was not blind: word endings became a
-feature (fitted elsewhere) after a first run on cuts of udhr_langid had .964. That set has no file in
-English or Chinese; its NigerianPidginEnglish and Krio count as other.
+feature (fitted elsewhere) after a first run on cuts of udhr_langid had .964. That set has no file
+in English or Chinese; its NigerianPidginEnglish and Krio count as other.
 """
 
 import argparse
