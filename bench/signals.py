@@ -1,7 +1,7 @@
 """Signals, rules, personal data and block lists: how fast, and how right.
 
-`python -m bench.signals [--data ../shared/data]` prints JSON lines. Times are of one core (CPU time,
-median of `--repeat`), beside peers in the same run that do the same work: the signals as a plain
+`python -m bench.signals [--data ../shared/data]` prints JSON lines. Times are CPU time of one core,
+median of `--repeat`, beside peers in the same run that do the same work: the signals as a plain
 Python loop (`bench.plain_signals`, equal to the last bit); personal data as plain regular
 expressions of FineWeb's kind, e-mail and IPv4 alone, which is less than ours do.
 """

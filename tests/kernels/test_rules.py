@@ -80,7 +80,7 @@ Texts = dict[str, Callable[[], list[str]]]
 GOPHER: Texts = {
     "gopher_words": lambda: EN[:3],
     "gopher_mean_word_length": lambda: [
-        " ".join(w + "x" * 8 * (len(w) > 3) for w in x[:-1].split(" ")) + "." for x in EN
+        " ".join(w + "x" * 10 * (len(w) > 3) for w in x[:-1].split(" ")) + "." for x in EN
     ],
     "gopher_hash_to_word_ratio": lambda: [x.replace(" ", " #", 3) for x in EN],
     "gopher_ellipsis_to_word_ratio": lambda: [x.replace(" ", "... ", 3) for x in EN],
