@@ -169,7 +169,7 @@ def plain(text: str) -> dict[str, Any]:
     latin = sum(bool(characters.classes()[ord(c)] & characters.LATIN) for c in text)
     folded = [fold(u) for u in found]
     ellipses = sum(
-        sum(1 for _ in re.finditer(r"[…⋯]+|[.。]{3,}[…⋯]*|[.。]{1,2}[…⋯]+", run))
+        len(run) > 2 or not {*run}.isdisjoint(characters._ELLIPSIS)
         for run in ELLIPSES.findall(text)
     )
     unit_chars = sum(map(len, found))
