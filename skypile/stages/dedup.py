@@ -167,13 +167,13 @@ def ranked(config: Config, documents: "DataFrame") -> "DataFrame":
     most_chars, most_days = (1 << 31) - 1, (1 << 22) - 1
     date = F.coalesce("date", F.to_date("crawled_at"))
     days = F.datediff(date, F.lit("0001-01-01").cast("date"))
+    # Spark's least and greatest pass over nulls: an undated text must not count as the oldest.
+    dated = F.least(F.greatest(days, F.lit(0)), F.lit(most_days - 1))
+    undated = F.lit(most_days)
     columns = {
         "source": (priority, 10),
         "longest": (F.lit(most_chars) - F.least(F.col("chars"), F.lit(most_chars)), 31),
-        "earliest": (
-            F.coalesce(F.least(F.greatest(days, F.lit(0)), F.lit(most_days)), F.lit(most_days)),
-            22,
-        ),
+        "earliest": (F.when(days.isNull(), undated).otherwise(dated), 22),
     }
     rank = F.lit(0).cast("long")
     for name in config.rank:
