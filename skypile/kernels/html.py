@@ -47,7 +47,7 @@ class Limits:
 
     The 1,014 real pages under shared/data/html_* have at most 21,579 elements, a depth of 51 and
     1,417 table rows (99 %: 4,264, 33 and 157), and tables 9 deep. trafilatura's time grows with the
-    elements: at 24,000 the slowest of 40 shapes of page takes 7 s; tables 60 deep took 56 s, those
+    elements: at 24,000 the slowest of 40 shapes of page takes 15 s; tables 60 deep took 56 s, those
     12 deep 4 s: hence max_nesting, of tables in tables. 10,000 rows take 1 s. Measured again by
     `python -m bench.extract_evidence` and `tests/stages/test_hostile.py`.
 
@@ -115,7 +115,7 @@ def extract(
         prepare(tree, html, marks)
         if marks:
             mark_link_lists(tree, marks.aside)
-        found = blocks(thread(tree) or "", marks) or _by_trafilatura(tree, marks)
+        found = blocks(thread(tree, html) or "", marks) or _by_trafilatura(tree, marks)
         if found:
             return Page(title, date, found, "trafilatura", None)
     if limit == "depth":

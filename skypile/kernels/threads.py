@@ -8,6 +8,7 @@ Left out: who wrote a post and when, signatures, and forums without posts of suc
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from lxml import etree
@@ -19,9 +20,17 @@ def _has(name: str) -> str:
     return f"contains(concat(' ', normalize-space(@class), ' '), ' {name} ')"
 
 
+def _names(path: str) -> Callable[[str], bool]:
+    """Whether a page can match a path: it holds the names in quotes, or one of alternatives."""
+    names = [name.strip() for name in re.findall(r"'([\w -]{4,})'", path)]
+    enough = any if " or " in path else all
+    return lambda html: enough(name in html for name in names)
+
+
 # The body of a post by program, and how many of them make a thread: a class name may be another's.
-_POSTS: list[tuple[Any, int]] = [
-    (etree.XPath(path), least)
+# Names are looked for in the page before the tree is searched, which costs 0.25 ms a path.
+_POSTS: list[tuple[Any, Any, int]] = [
+    (_names(path), etree.XPath(path), least)
     for path, least in (
         ("//td[starts-with(@id, 'postmessage_')]", 1),  # Discuz!
         ("//div[starts-with(@id, 'read_')][contains(@class, 'tpc_content')]", 1),  # phpwind
@@ -50,15 +59,16 @@ _POSTS: list[tuple[Any, int]] = [
 _NOTES = re.compile(r"pstatus|attach|signature|jammer|bbp-reply-header|(?:^| )sig(?: |$)")
 
 
-def thread(tree: Any) -> str | None:
+def thread(tree: Any, html: str) -> str | None:
     """The posts of a page as lines of text, as `lines.blocks` reads them; None if it is no thread.
 
+    html: what the tree was made of.
     Items begin with "- ", two spaces a level before it; a row is its cells between bars.
     """
     posts: list[Any] = []
     best = 0
-    for find, least in _POSTS:
-        found = find(tree)
+    for may_match, find, least in _POSTS:
+        found = find(tree) if may_match(html) else ()
         if len(found) < least:
             continue
         inner = set(found)
