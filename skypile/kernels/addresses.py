@@ -64,6 +64,11 @@ def email(c: U32, at: int, low: int) -> tuple[int, int]:
     tld = end
     while tld > at + 1 and c[tld - 1] != DOT:
         tld -= 1
+    while tld > at + 2 and is_digit(c[tld]):  # x@qq.com.13812345678
+        end = tld - 1
+        tld = end
+        while tld > at + 1 and c[tld - 1] != DOT:
+            tld -= 1
     if start == at or too_long or tld <= at + 2 or c[at + 1] == DASH:
         return 0, 0
     if is_digit(c[at + 1]) and char_at(c, at + 2) == SMALL_X and char_at(c, at + 3) == DOT:
