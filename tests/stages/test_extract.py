@@ -284,6 +284,10 @@ READ_CHANGES: dict[str, tuple[Any, bytes]] = {
         3,
         response(page(EN, "<table>" + "<tr><td>1</td></tr>" * 9 + "</table>", ZH).encode()),
     ),
+    "max_nesting": (
+        1,
+        response(page(EN, "<table><tr><td>" * 3 + "1" + "</td></tr></table>" * 3, ZH).encode()),
+    ),
     "latest_date": (
         datetime.date(2010, 1, 1),
         response(
