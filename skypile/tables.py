@@ -230,6 +230,27 @@ def verdicts(stage: str) -> Table:
     )
 
 
+def verdict_rows(
+    doc_ids: Any, reasons: Any, removed_blocks: Sequence[Sequence[int]] | None = None
+) -> pa.RecordBatch:
+    """What a cut kernel returns: kept where `reasons` (a list or an array of strings) is null.
+
+    removed_blocks: sorted indices for each document; none for any where absent.
+    """
+    reason = pa.array(reasons, pa.string()) if isinstance(reasons, list) else reasons
+    blocks = pa.nulls(len(reason), pa.list_(pa.int32()))
+    if removed_blocks is not None:
+        blocks = pa.array(removed_blocks, pa.list_(pa.int32()))
+    return pa.RecordBatch.from_pydict(
+        {
+            "doc_id": doc_ids,
+            "kept": reason.is_null(),
+            "reason": reason,
+            "removed_blocks": blocks,
+        }
+    )
+
+
 READ_DIGEST = field("read_digest", pa.string(), nullable=True)
 
 

@@ -21,7 +21,7 @@ from skypile.kernels import minhash
 from skypile.kernels.shingles import SHINGLE_TOKENS, text_keys
 from skypile.settings import setting
 from skypile.stage import Cut, Kernel, Measure, Relate, Related, Stage, TextMapper
-from skypile.tables import Table, field
+from skypile.tables import Table, field, verdict_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -256,14 +256,7 @@ def make_cut_kernel(
     def kernel(batch: pa.RecordBatch) -> pa.RecordBatch:
         kinds = batch["kind"].to_pylist()
         reasons = [None if kind is None else f"{kind}_duplicate" for kind in kinds]
-        return pa.RecordBatch.from_pydict(
-            {
-                "doc_id": batch["doc_id"],
-                "kept": pa.array([r is None for r in reasons], pa.bool_()),
-                "reason": pa.array(reasons, pa.string()),
-                "removed_blocks": pa.array([[]] * len(reasons), pa.list_(pa.int32())),
-            }
-        )
+        return verdict_rows(batch["doc_id"], reasons)
 
     return kernel
 

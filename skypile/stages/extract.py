@@ -28,7 +28,7 @@ from skypile.kernels.pages import document_row, html_file, record_row, refusal
 from skypile.kernels.sandbox import Failure, Sandbox
 from skypile.settings import setting
 from skypile.stage import NO_HINTS, Cut, Hints, Read, Relate, Related, Row, Stage
-from skypile.tables import Table, field
+from skypile.tables import Table, field, verdict_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -260,14 +260,7 @@ def make_cut_kernel(
     def kernel(batch: pa.RecordBatch) -> pa.RecordBatch:
         verdicts = [judge(config, row) for row in batch.to_pylist()]
         reasons = [reason for reason, _ in verdicts]
-        return pa.RecordBatch.from_pydict(
-            {
-                "doc_id": batch["doc_id"],
-                "kept": pa.array([r is None for r in reasons], pa.bool_()),
-                "reason": pa.array(reasons, pa.string()),
-                "removed_blocks": pa.array([r for _, r in verdicts], pa.list_(pa.int32())),
-            }
-        )
+        return verdict_rows(batch["doc_id"], reasons, [r for _, r in verdicts])
 
     return kernel
 

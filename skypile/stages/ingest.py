@@ -27,6 +27,7 @@ from skypile.kernels.ready import Ready, Reject
 from skypile.kernels.scripts import wide_chars
 from skypile.settings import setting
 from skypile.stage import NO_HINTS, Cut, Hints, Read, Row, Stage
+from skypile.tables import verdict_rows
 
 MAX_DETAIL_CHARS = 300
 
@@ -189,14 +190,7 @@ def make_cut_kernel(
 
     def kernel(batch: pa.RecordBatch) -> pa.RecordBatch:
         reasons = [judge(config, row) for row in batch.to_pylist()]
-        return pa.RecordBatch.from_pydict(
-            {
-                "doc_id": batch["doc_id"],
-                "kept": pa.array([r is None for r in reasons], pa.bool_()),
-                "reason": pa.array(reasons, pa.string()),
-                "removed_blocks": pa.array([[]] * len(reasons), pa.list_(pa.int32())),
-            }
-        )
+        return verdict_rows(batch["doc_id"], reasons)
 
     return kernel
 

@@ -21,7 +21,7 @@ from skypile.kernels import language
 from skypile.kernels.language import Verdict
 from skypile.settings import setting
 from skypile.stage import Cut, Measure, Stage
-from skypile.tables import Table, field
+from skypile.tables import Table, field, verdict_rows
 
 ENGLISH, CHINESE, OTHER = "en", "zh", "other"
 
@@ -192,14 +192,7 @@ def make_cut_kernel(
             "other_language",
             "low_confidence",
         )
-        return pa.RecordBatch.from_pydict(
-            {
-                "doc_id": batch["doc_id"],
-                "kept": pc.is_null(reason),
-                "reason": reason,
-                "removed_blocks": pa.nulls(len(batch), pa.list_(pa.int32())),
-            }
-        )
+        return verdict_rows(batch["doc_id"], reason)
 
     return kernel
 
