@@ -181,7 +181,9 @@ def main() -> Any:
     try:
         return app(standalone_mode=True)
     except SkypileError as e:
-        Console(stderr=True).print(f"error: {e}", style="red", markup=False, highlight=False)
+        # Unbroken lines: a path that is broken cannot be copied.
+        console = Console(stderr=True)
+        console.print(f"error: {e}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
 
 

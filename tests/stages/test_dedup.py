@@ -69,7 +69,7 @@ def dedup(
     start: Start,
     sources: dict[str, list[Any]],
     *,
-    part_bytes: int = 1024,
+    part_bytes: int = 8192,
     **settings: Any,
 ) -> dict[str, dict[str, Any]]:
     """Text (or the id of a row) to its row of `duplicates`, with winner and cluster by id."""
@@ -220,7 +220,7 @@ def test_the_same_survivors_for_any_parts_and_engine_settings(tmp_path: Path, st
     spark = start()
     found = []
     for number, (part_bytes, adaptive, shuffles) in enumerate(
-        [(1024, "true", "2"), (1 << 20, "false", "3")]
+        [(4096, "true", "2"), (1 << 20, "false", "3")]
     ):
         spark.conf.set("spark.sql.adaptive.enabled", adaptive)
         spark.conf.set("spark.sql.shuffle.partitions", shuffles)
