@@ -31,12 +31,17 @@ def library_versions(names: Iterable[str]) -> dict[str, str]:
 
 @cache
 def code_digest(module: str) -> str:
-    """Digest of a stage's module and of every kernel it imports, directly or not.
+    """Digest of a stage's module and of every kernel and module of a stage that it imports, directly
+    or not, inside functions too.
 
     Comments, docstrings and layout are left out: rewording a comment does not recompute a crawl.
     """
     sources = {name: _normal_source(name) for name in sorted(_kernel_closure(module))}
     return digest_of(sources)
+
+
+# A stage that outgrew one module keeps its Spark part beside it.
+_DECIDE_ROWS = ("skypile.kernels.", "skypile.stages.")
 
 
 def _source(module: str) -> str:
@@ -60,7 +65,7 @@ def _kernel_closure(module: str) -> set[str]:
                 names = [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
             elif isinstance(node, ast.Import):
                 names = [a.name for a in node.names]
-            todo += [n for n in names if n.startswith("skypile.kernels.") and _is_module(n)]
+            todo += [n for n in names if n.startswith(_DECIDE_ROWS) and _is_module(n)]
     return seen
 
 

