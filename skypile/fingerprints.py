@@ -31,8 +31,8 @@ def library_versions(names: Iterable[str]) -> dict[str, str]:
 
 @cache
 def code_digest(module: str) -> str:
-    """Digest of a stage's module and of every kernel and module of a stage that it imports, directly
-    or not, inside functions too.
+    """Digest of a stage's module and of every kernel and other stage's module that it imports,
+    directly or not, inside functions too.
 
     Comments, docstrings and layout are left out: rewording a comment does not recompute a crawl.
     """
