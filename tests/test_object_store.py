@@ -84,5 +84,8 @@ def test_a_run_on_s3_has_the_rows_of_a_run_on_disk(
 
     run_config(config, no_spark, say=said.append)
     assert said == ["lines.read web: up to date", "trim.cut web: up to date"]
-    assert collect(config.run.out)
+    left = f"lengths/web/{'0' * 32}/part-00000-{'0' * 12}.parquet"
+    with s3.open_output_stream(f"corpus/run/{left}") as out:
+        out.write(b"of a task that was killed")
+    assert [f.path for f in collect(config.run.out)] == [left]
     assert rows(remote, *TABLES) == rows(local, *TABLES)

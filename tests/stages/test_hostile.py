@@ -140,8 +140,8 @@ SLOW = {
         lambda: doc("<pre>" + "<span>x</span>\n" * 24_000 + f"</pre>{P}")
     ),
     "24,000 listings": kept(lambda: doc("<pre>x\ny</pre>" * 24_000 + P + P)),
-    "6,000 gutters": kept(
-        lambda: doc("<table><tr><td>1</td><td><pre>x\n</pre></td></table>" * 6_000 + P)
+    "4,000 gutters": kept(
+        lambda: doc("<table><tr><td>1</td><td><pre>x\n</pre></td></table>" * 4_000 + P)
     ),
     "12,000 formulas": kept(lambda: doc("<p>" + "<math><mi>x</mi></math>" * 12_000 + P)),
     "formulas 90 deep": kept(
