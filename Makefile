@@ -41,7 +41,7 @@ lmplz: install  ## build KenLM's lmplz and build_binary from source, once, into 
 	@$(PY) scripts/build_lmplz.py
 
 .PHONY: demo crawl-demo
-demo: install java  ## the embedded sample through the pipeline: funnel, and where to look
+demo: install java lmplz  ## the embedded sample through the pipeline: funnel, and where to look
 	$(SKYPILE) sample runs/demo/input
 	$(SKYPILE) run --config conf/demo.toml
 	$(SKYPILE) truth runs/demo/out runs/demo/input/truth.jsonl
@@ -56,6 +56,10 @@ crawl-demo: install java  ## 1,014 real pages as WARC (from ../shared) through t
 	$(PY) $(SHARED)/tools/make_crawl.py runs/crawl/input
 	$(SKYPILE) run --config conf/crawl.toml
 	$(SKYPILE) funnel runs/crawl/out --recount > /dev/null
+
+.PHONY: models
+models: install java lmplz  ## what comes before them, then language models and classifiers (CONFIG)
+	$(SKYPILE) run --config $(CONFIG) --upto fit_reference
 
 .PHONY: $(STAGES)
 $(STAGES): install java
@@ -72,9 +76,10 @@ lint: install  ## ruff and mypy
 	$(VENV)/bin/mypy
 
 test: lint java  ## what CI runs: lint and all quick tests
+	@$(PY) scripts/build_lmplz.py || echo "tests that fit language models skip"
 	$(PY) -m pytest -m "not slow and not soak" $(ARGS)
 
-test-slow: install java  ## clusters, faults, matrices (up to an hour)
+test-slow: install java lmplz  ## clusters, faults, matrices (up to an hour)
 	$(PY) -m pytest -m slow $(ARGS)
 
 soak: install java  ## long runs

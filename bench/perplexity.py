@@ -37,9 +37,9 @@ import pyarrow as pa
 from sentencepiece import SentencePieceProcessor
 
 from skypile import lmplz
+from skypile.fits.lm import LM, SP_MODEL, LmSettings, fit_lm
 from skypile.kernels.lmtext import make_normaliser
 from skypile.kernels.perplexity import make_scorer, make_tokeniser
-from skypile.lm import LM, SP_MODEL, LmSettings, fit_lm
 
 REPO = Path(__file__).resolve().parent.parent
 DATA = REPO.parent / "shared/data"

@@ -155,7 +155,8 @@ def bench_blocklist(repeat: int) -> None:
         (base / "ut1/adult/urls").write_text("\n".join(f"{n}/a/{i}" for i, n in enumerate(urls)))
         start = time.process_time()
         card = compile_lists(Root(str(base / "ut1")), base / "made")
-        line("blocklist", "build_s", time.process_time() - start, "s", entries=card["entries"])
+        entries = card.parameters["entries"]
+        line("blocklist", "build_s", time.process_time() - start, "s", entries=entries)
         before = psutil.Process().memory_info().rss
         blocks = load(base / "made")
         asked = [
@@ -168,7 +169,7 @@ def bench_blocklist(repeat: int) -> None:
         assert sum(v is not None for v in found) == 5_000
         grown = (psutil.Process().memory_info().rss - before) / MB
         stored = sum(f.stat().st_size for f in (base / "made").glob("*.npy")) / MB
-        line("blocklist", "mapped_mb", stored, "MB", entries=card["entries"], rss_mb=grown)
+        line("blocklist", "mapped_mb", stored, "MB", entries=entries, rss_mb=grown)
         listed = {*domains}
 
         def theirs() -> None:

@@ -1,14 +1,12 @@
 """Block lists as files: UT1's layout in, a compiled folder out, memory-mapped by every process.
 
-`compile_lists` is run once; its folder (`hashes.npy`, `category_of.npy`, `card.json`) is an
-artifact like a model. `load` maps it: the pages are in memory once a host, however many workers
-look things up.
+`compile_lists` is run once; its folder (`hashes.npy`, `category_of.npy`, and a card) is an
+artifact like a model (`skypile.artifacts`). `load` maps it: the pages are in memory once a host,
+however many workers look things up.
 """
 
 import gzip
-import hashlib
 import io
-import json
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -18,16 +16,19 @@ from typing import Any
 
 import numpy as np
 
+from skypile import artifacts
+from skypile.artifacts import Card
 from skypile.errors import InputError
 from skypile.files import Root
 from skypile.kernels.blocklist import Arrays, BlockList, build
 from skypile.kernels.flagged import NONE, FlaggedWords
 
+KIND = "blocklist"  # of the artifact
 KINDS = ("domains", "urls")
 _ARRAYS = ("hashes", "category_of")
 
 
-def compile_lists(source: Root, target: Path) -> dict[str, Any]:
+def compile_lists(source: Root, target: Path, licence: str = "") -> Card:
     """Read every list below `source` and write the compiled folder; the card that is written.
 
     Lists are files `CATEGORY/domains` and `CATEGORY/urls`, plain or `.gz`, loose or in archives,
@@ -45,21 +46,16 @@ def compile_lists(source: Root, target: Path) -> dict[str, Any]:
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{source.uri}: a damaged .gz file: {error}") from error
     target.mkdir(parents=True, exist_ok=True)
-    card: dict[str, Any] = {
-        "kind": "blocklist",
-        "entries": len(arrays.hashes),
-        "categories": arrays.categories,
-        "refused": arrays.refused,
-        "sha256": {},
-    }
     for name in _ARRAYS:
         stream = io.BytesIO()
         np.save(stream, getattr(arrays, name))
-        card["sha256"][f"{name}.npy"] = hashlib.sha256(stream.getbuffer()).hexdigest()
         Root(str(target)).write_atomic(f"{name}.npy", stream.getvalue())
-    text = json.dumps(card, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    Root(str(target)).write_atomic("card.json", text.encode())
-    return card
+    about = {
+        "entries": len(arrays.hashes),
+        "categories": arrays.categories,
+        "refused": arrays.refused,
+    }
+    return artifacts.write(target, Card(KIND, {}, parameters=about, licence=licence))
 
 
 def load(folder: Path, flagged: FlaggedWords = NONE) -> BlockList:
@@ -69,15 +65,15 @@ def load(folder: Path, flagged: FlaggedWords = NONE) -> BlockList:
         InputError: it is no such folder, or its files do not belong together.
     """
     try:
-        card = json.loads((folder / "card.json").read_text("utf8"))
+        about = artifacts.load_card(str(folder), kind=KIND).parameters
         hashes, category_of = (
             np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS
         )
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: no compiled block list: {error}") from error
-    if not card.get("entries") == len(hashes) == len(category_of):
+    if not about.get("entries") == len(hashes) == len(category_of):
         raise InputError(f"{folder}: card and arrays differ in length: compile it again")
-    return BlockList(Arrays(hashes, category_of, card["categories"], card["refused"]), flagged)
+    return BlockList(Arrays(hashes, category_of, about["categories"], about["refused"]), flagged)
 
 
 def _lists(source: Root, opened: ExitStack) -> Iterator[tuple[str, str, Iterable[bytes]]]:

@@ -53,15 +53,19 @@ def start_spark(config: "Config", master: str | None) -> "SparkSession":
 def run(
     config: ConfigFile,
     stage: Annotated[list[str] | None, typer.Option(help="only this stage; repeatable")] = None,
+    upto: Annotated[str | None, typer.Option(help="all stages up to this one")] = None,
     sample: Annotated[float, typer.Option(help="share of the records, drawn by hash")] = 1.0,
     force: Annotated[bool, typer.Option("--force", help="compute again what is current")] = False,
     master: Master = None,
 ) -> None:
     """Bring a run up to date: compute what is missing or stale, and print the funnel."""
-    from skypile.driver import run_config
+    from skypile.driver import run_config, stages_upto
 
+    if stage and upto:
+        raise SkypileError("--stage and --upto exclude each other")
     loaded = load(config, sample)
-    run_config(loaded, lambda: start_spark(loaded, master), stage or (), force=force, say=say)
+    only = stages_upto(loaded, upto) if upto else stage or ()
+    run_config(loaded, lambda: start_spark(loaded, master), only, force=force, say=say)
 
 
 @app.command()
@@ -134,6 +138,22 @@ def gc(
     removed = collect(run, dry_run=dry_run)
     verb = "would delete" if dry_run else "deleted"
     print(f"{verb} {len(removed):,} files, {sum(f.bytes for f in removed):,} bytes")
+
+
+@app.command()
+def blocklist(
+    lists: Annotated[str, typer.Argument(help="folder or URI of lists in UT1's layout")],
+    out: Annotated[Path, typer.Argument(help="folder to write; `blocklist` of [signals]")],
+    licence: Annotated[str, typer.Option(help="licence of the lists, for the card")] = "",
+) -> None:
+    """Compile lists of domains and URLs to block: CATEGORY/domains and CATEGORY/urls, .gz, .tar."""
+    from skypile.blocklists import compile_lists
+    from skypile.files import Root
+
+    about = compile_lists(Root(lists), out, licence).parameters
+    refused = ", ".join(f"{n:,} {reason}" for reason, n in about["refused"].items()) or "none"
+    print(f"{about['entries']:,} entries of {len(about['categories'])} categories: {out}")
+    print(f"refused lines: {refused}")
 
 
 @app.command()

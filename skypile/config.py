@@ -185,15 +185,23 @@ def from_table(
         raise ConfigError(f"{where}: two sources are named {twice[0]!r}")
     for source in sources:
         _check_apart(run.out, source, where)
+    settings = {
+        s.name: _placed(build(s.config, table.get(s.name, {}), f"{where} [{s.name}]"), base)
+        for s in stages
+    }
+    for stage in chosen:
+        for name in stage.fit.sources(settings[stage.name]) if stage.fit else ():
+            if name not in names:
+                raise ConfigError(
+                    f"{where} [{stage.name}]: there is no source {name!r}; "
+                    f"{did_you_mean(name, names)}"
+                )
     return Config(
         run=run,
         spark=build(SparkSettings, table.get("spark", {}), f"{where} [spark]"),
         sources=sources,
         stages=chosen,
-        settings={
-            s.name: _placed(build(s.config, table.get(s.name, {}), f"{where} [{s.name}]"), base)
-            for s in stages
-        },
+        settings=settings,
     )
 
 
@@ -222,7 +230,12 @@ def _placed(settings: Any, base: Path) -> Any:
     """Settings with relative paths made absolute."""
     paths = [f.name for f in dataclasses.fields(settings) if f.metadata.get("path")]
     found = {name: getattr(settings, name) for name in paths}
-    placed = {name: _absolute(path, base) for name, path in found.items() if path}
+    placed: dict[str, Any] = {}
+    for name, value in found.items():
+        if isinstance(value, Mapping):
+            placed[name] = {k: _absolute(path, base) for k, path in value.items()}
+        elif value:
+            placed[name] = _absolute(value, base)
     return dataclasses.replace(settings, **placed)
 
 

@@ -44,6 +44,18 @@ def run_config(
     return lines
 
 
+def stages_upto(config: Config, last: str) -> list[str]:
+    """The stages of a run up to one, that one included.
+
+    Raises:
+        ConfigError: the run has no such stage.
+    """
+    known = [s.name for s in config.stages]
+    if last not in known:
+        raise ConfigError(f"--upto {last}: unknown stage; {did_you_mean(last, known)}")
+    return known[: known.index(last) + 1]
+
+
 def job(stage: str) -> None:
     """The `main` of `jobs/NN_stage.py` under spark-submit: `--config F [--sample S] [--force]`."""
     from skypile.cli import load, say, start_spark

@@ -187,6 +187,22 @@ class Root:
         return found
 
 
+def read_text(path: str) -> str:
+    """The whole of a small UTF-8 file, on any file system.
+
+    Raises:
+        InputError: it is not there, or not UTF-8.
+    """
+    folder, _, name = path.rpartition("/")
+    root = Root(folder or ".")
+    if root.size(name) is None:
+        raise InputError(f"no such file: {path}")
+    try:
+        return root.read(name).decode("utf8")
+    except UnicodeDecodeError as e:
+        raise InputError(f"{path} is not UTF-8: {e}") from e
+
+
 def glob_to_regex(pattern: str) -> str:
     """A regular expression for a glob in which `*` stops at `/` and `**` does not."""
     out, i = [], 0

@@ -41,7 +41,7 @@ def code_digest(module: str) -> str:
 
 
 # A stage that outgrew one module keeps its Spark part beside it.
-_DECIDE_ROWS = ("skypile.kernels.", "skypile.stages.")
+_DECIDE_ROWS = ("skypile.kernels.", "skypile.stages.", "skypile.fits.")
 
 
 def _source(module: str) -> str:

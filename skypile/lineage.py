@@ -8,6 +8,7 @@ be taken over, and the digests of the manifests it reads.
 from dataclasses import dataclass
 from typing import Any
 
+from skypile import contents
 from skypile.config import Config
 from skypile.errors import StaleError
 from skypile.fingerprints import code_digest, digest_of, library_versions
@@ -15,7 +16,12 @@ from skypile.manifests import CORPUS, FileEntry, Manifests
 from skypile.parts import PartFiles
 from skypile.planning import PLAN
 from skypile.settings import plain, settings_of
-from skypile.stage import Stage
+from skypile.stage import CORPUS_WIDE, Model, Stage
+
+
+def model_path(fit: str, fingerprint: str, name: str) -> str:
+    """Where a run keeps a model that a fit (`STAGE.fit`) made, relative to the run."""
+    return f"models/{fit.partition('.')[0]}/{fingerprint}/{name}"
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class Lineage:
 
     def __init__(self, config: Config, manifests: Manifests) -> None:
         self.config, self.manifests, self.root = config, manifests, manifests.root
+        self._contents: dict[str, str] = {}
 
     def expected(self, stage: Stage, piece: str, source: str) -> Expected:
         """The fingerprint and inputs of a piece as things stand.
@@ -58,11 +65,21 @@ class Lineage:
             own["source"] = [source, where.format, plain(where.hints())]
             if self.config.sample_fraction < 1:
                 own["sample"] = [self.config.run.seed, self.config.sample_fraction]
-        elif piece == "relate":
-            own["sources"] = self.related_sources(stage)  # in order: keys follow it
+        elif piece in CORPUS_WIDE:
+            own["sources"] = self.sources_of(stage, piece)  # in order: keys follow it
         elif piece == "cut":
             own["applies"] = self.applies(stage, source)
+        if contents := self.contents(stage, piece):
+            own["contents"] = {name: digest for name, (_, digest) in contents.items()}
         return digest_of(own)
+
+    def contents(self, stage: Stage, piece: str) -> dict[str, tuple[str, str]]:
+        """(path, digest) of each model or list that the settings of a piece point to."""
+        found = contents.paths_of(self.config.settings[stage.name], piece)
+        for path in found.values():
+            if path not in self._contents:
+                self._contents[path] = contents.digest(path)
+        return {name: (path, self._contents[path]) for name, path in found.items()}
 
     def pieces(self) -> dict[str, dict[str, Any]]:
         """Every piece of the run by `STAGE.PIECE/SOURCE`: its own half, and what it reads."""
@@ -85,15 +102,19 @@ class Lineage:
 
         A stage that reads raw input has to do only with the sources it reads.
         """
-        if piece == "relate":
+        if piece in CORPUS_WIDE:
             return [CORPUS]
         return [s.name for s in self.config.sources if self._concerns(stage, s.name)]
 
     def _concerns(self, stage: Stage, source: str) -> bool:
         return stage.read is None or self.config.source(source).format in stage.read.formats
 
-    def related_sources(self, stage: Stage) -> list[str]:
-        """The sources whose documents a corpus-wide piece sees."""
+    def sources_of(self, stage: Stage, piece: str) -> list[str]:
+        """The sources whose documents a corpus-wide piece sees, in the configuration's order."""
+        if piece == "fit":
+            assert stage.fit
+            named = stage.fit.sources(self.config.settings[stage.name])
+            return [s.name for s in self.config.sources if s.name in named]
         return [s for s in self.units(stage, "cut") if self.applies(stage, s)]
 
     def input_names(self, stage: Stage, piece: str, source: str) -> list[str]:
@@ -101,9 +122,27 @@ class Lineage:
         if piece == "read":
             return [f"{PLAN}/{source}"]
         if source == CORPUS:
-            sources = self.related_sources(stage)
-            return [n for s in sources for n in self._tables_of(stage, piece, s)]
-        return self._tables_of(stage, piece, source)
+            sources = self.sources_of(stage, piece)
+            names = [n for s in sources for n in self._tables_of(stage, piece, s)]
+            return list(dict.fromkeys(names))
+        return self._tables_of(stage, piece, source) + self._fits(stage, piece)
+
+    def _fits(self, stage: Stage, piece: str) -> list[str]:
+        """The fits whose models a measure uses."""
+        used = stage.measure.models if stage.measure and piece == "measure" else ()
+        return [f"{s.name}.fit/{CORPUS}" for s in self.config.stages if s.name in used]
+
+    def models(self, stage: Stage, piece: str) -> dict[str, Model]:
+        """The models that a piece uses, as fitted in this run, by name."""
+        found: dict[str, Model] = {}
+        for name in self._fits(stage, piece):
+            fit, _, _ = name.partition("/")
+            manifest = self.manifests.get(fit, CORPUS)
+            assert manifest  # an input: `expected` has seen it
+            for model, digest in manifest.facts["models"].items():
+                at = model_path(fit, manifest.fingerprint, model)
+                found[model] = Model(self.root.at(at), digest)
+        return found
 
     def _tables_of(self, stage: Stage, piece: str, source: str) -> list[str]:
         names = [f"{self.config.reader(self.config.source(source)).name}.read/{source}"]
@@ -132,12 +171,20 @@ class Lineage:
             raise StaleError(f"{piece} of source {source} is missing; run its stage first")
         return manifest.digest
 
-    def reusable(self, stage: Stage, source: str, own: str) -> dict[str, list[FileEntry]]:
-        """Files of a measure whose rows were computed as they would be today: by the documents
-        they are about (SHA-256), and by part number (`part-7`), for parts that were read again.
+    def reusable(self, stage: Stage, source: str, now: Expected) -> dict[str, list[FileEntry]]:
+        """Files of a measure whose rows were computed as they would be today, with the same models:
+        by the documents they are about (SHA-256), and by part number (`part-7`), for parts that
+        were read again.
         """
-        past = self.manifests.past(f"{stage.name}.measure", source)
-        files = [f for m in past if m.own_fingerprint == own for f in self.manifests.files(m)]
+        fits = self._fits(stage, "measure")
+        models = {name: now.inputs[name] for name in fits}
+        past = [
+            m
+            for m in self.manifests.past(f"{stage.name}.measure", source)
+            if m.own_fingerprint == now.own_fingerprint
+            and {n: d for n, d in m.inputs.items() if n in fits} == models
+        ]
+        files = [f for m in past for f in self.manifests.files(m)]
         sizes = self.root.sizes([f.path for f in files])
         found: dict[str, list[FileEntry]] = {}
         for file in files:

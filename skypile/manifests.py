@@ -26,6 +26,7 @@ from skypile.fingerprints import digest_of
 from skypile.tables import INPUTS
 
 READERS = 32  # small files read at a time: latency, not bandwidth, is what they cost
+MODELS = "models"  # the "table" of the files of a model
 CORPUS = "_corpus"  # the "source" of a corpus-wide piece
 
 
@@ -80,10 +81,12 @@ def content_digest(
     tables: Mapping[str, int], files: Iterable[FileEntry], facts: Mapping[str, Any]
 ) -> str:
     """Hex digest of what a manifest lists: what its readers depend on. Time stamps of inputs are
-    not among it.
+    not among it, nor what a model's card says: the facts of a fit hold the digests of its models.
     """
     listed = [
-        [f.table, f.source, f.part, f.rows, f.sha256] for f in files if f.table != INPUTS.name
+        [f.table, f.source, f.part, f.rows, f.sha256]
+        for f in files
+        if f.table not in (INPUTS.name, MODELS)
     ]
     return digest_of({"tables": dict(tables), "files": listed, "facts": dict(facts)})
 

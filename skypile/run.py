@@ -6,22 +6,26 @@ read before in the same way, and what was measured before on the same text. Ever
 bookkeeping: rows are made in `skypile.tasks`.
 """
 
+import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from skypile import tasks
+from skypile import artifacts, tasks
 from skypile.config import Config
 from skypile.errors import StaleError
 from skypile.files import Root
 from skypile.fingerprints import digest_of, library_versions
-from skypile.lineage import Expected, Lineage
+from skypile.lineage import Expected, Lineage, model_path
 from skypile.manifests import (
     CORPUS,
+    MODELS,
     FileEntry,
     Manifest,
     Manifests,
@@ -31,7 +35,8 @@ from skypile.manifests import (
 from skypile.planning import Planner
 from skypile.reader import save_record
 from skypile.settings import settings_of
-from skypile.stage import Stage
+from skypile.stage import FitInput, Stage
+from skypile.tables import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -88,6 +93,8 @@ class Run:
             )
         if piece == "relate":
             self._relate(stage, expected)
+        elif piece == "fit":
+            self._fit(stage, expected)
         elif piece == "read":
             self._do(
                 stage, piece, source, expected, self._read_tasks(stage, source, expected), force
@@ -121,8 +128,9 @@ class Run:
         if piece == "cut" and stage.relate:
             related = self.manifests.get(f"{stage.name}.relate", CORPUS)
             facts = related.facts if related else {}
+        models = self.lineage.models(stage, piece)
         if piece == "measure" and not force:
-            reusable = self.lineage.reusable(stage, source, expected.own_fingerprint)
+            reusable = self.lineage.reusable(stage, source, expected)
         return [
             tasks.AlignedTask(
                 **self._common(stage, piece, source, files.part),
@@ -137,6 +145,7 @@ class Run:
                     )
                 ),
                 facts=facts,
+                models=models,
             )
             for files in self.lineage.part_files(stage, piece, source)
         ]
@@ -150,6 +159,7 @@ class Run:
             "source": source,
             "part": part,
             "code": tasks.code_of(stage),
+            "contents": dict(self.lineage.contents(stage, piece).values()),
         }
 
     def _do(
@@ -189,6 +199,7 @@ class Run:
         expected: Expected,
         receipts: Sequence[dict[str, Any]],
         facts: dict[str, Any],
+        about: dict[str, Any] | None = None,
     ) -> None:
         files = [FileEntry(**f) for r in receipts for f in r["files"]]
         tables = {t.name: t.version for t in stage.writes(piece)}
@@ -204,7 +215,7 @@ class Run:
             rows={**dict.fromkeys(tables, 0), **rows_by_table(files)},
             digest=content_digest(tables, files, facts),
             facts=facts,
-            counts=added(r["counts"] for r in receipts),
+            counts=added(r["counts"] for r in receipts) | (about or {}),
             work=added(r["work"] for r in receipts),
         )
         self.manifests.commit(manifest, files)
@@ -215,14 +226,13 @@ class Run:
         assert stage.relate
         todo = [
             task
-            for source in self.lineage.related_sources(stage)
+            for source in self.lineage.sources_of(stage, "relate")
             for task in self._aligned_tasks(stage, "relate", source, expected)
         ]
         self._say(f"{stage.name}.relate {CORPUS}: {len(todo)} parts")
         spark = self._start_spark()
-        tables = {t.name: t for s in self.config.stages for p in s.pieces() for t in s.writes(p)}
         parts = [t.files for t in todo]
-        frame = narrow_frame(spark, parts, stage.relate.reads, tables)
+        frame = narrow_frame(spark, parts, stage.relate.reads, self._tables())
         more = (text_mapper(spark, parts),) if stage.relate.texts else ()
         related = stage.relate.relate(self.config.settings[stage.name], frame, *more)
         facts = json.loads(json.dumps(related.facts))
@@ -240,6 +250,56 @@ class Run:
             order = {(t.source, t.part): i for i, t in enumerate(todo)}
             receipts.sort(key=lambda r: order[r["files"][0]["source"], r["files"][0]["part"]])
         self._commit(stage, "relate", CORPUS, expected, receipts, facts)
+
+    def _tables(self) -> dict[str, Table]:
+        return {t.name: t for s in self.config.stages for p in s.pieces() for t in s.writes(p)}
+
+    def _fit(self, stage: Stage, expected: Expected) -> None:
+        """Fit models on the driver, from texts that tasks select; they are files of the run."""
+        from skypile.spark import narrow_frame, run_tasks
+
+        assert stage.fit
+        name = f"{stage.name}.fit"
+        sources = self.lineage.sources_of(stage, "fit")
+        parts = [p for s in sources for p in self.lineage.part_files(stage, "fit", s)]
+        self._say(f"{name} {CORPUS}: {len(parts)} parts of {', '.join(sources) or 'no source'}")
+        models: dict[str, str] = {}
+        files: list[FileEntry] = []
+        facts: Mapping[str, Any] = {}
+        if parts:
+            spark = self._start_spark()
+            frame = narrow_frame(spark, parts, stage.fit.reads, self._tables())
+            run_all = partial(run_tasks, spark, tasks.fetch, label=f"{name} texts")
+            with tempfile.TemporaryDirectory(prefix="skypile-fit-") as work:
+                texts = partial(tasks.texts_of, parts, run_all, expected.fingerprint)
+                licences = {s.name: s.licence for s in self.config.sources}
+                given = FitInput(frame, texts, Path(work), licences)
+                facts = stage.fit.fit(self.config.settings[stage.name], given)
+                models, files = publish_models(self.root, name, expected.fingerprint, Path(work))
+        # What a card says of its text is no fact that a measure depends on: the model is.
+        receipt = {"files": [asdict(f) for f in files], "counts": {}, "work": {}}
+        about = json.loads(json.dumps(facts))
+        self._commit(stage, "fit", CORPUS, expected, [receipt], {"models": models}, about)
+
+
+def publish_models(
+    run: Root, fit: str, fingerprint: str, made: Path
+) -> tuple[dict[str, str], list[FileEntry]]:
+    """Copy each artifact in a local folder to the run: digests by name, and the files' entries."""
+    models: dict[str, str] = {}
+    files: list[FileEntry] = []
+    for folder in sorted(f.parent for f in made.glob(f"*/{artifacts.CARD}")):
+        at = model_path(fit, fingerprint, folder.name)
+        card = artifacts.publish(folder, run.at(at))
+        models[folder.name] = card.digest
+        text = (folder / artifacts.CARD).read_bytes()
+        listed = {n: (f.bytes, f.sha256) for n, f in card.files.items()}
+        listed[artifacts.CARD] = (len(text), hashlib.sha256(text).hexdigest())
+        files += [
+            FileEntry(MODELS, CORPUS, 0, f"{at}/{name}", 0, size, sha256)
+            for name, (size, sha256) in sorted(listed.items())
+        ]
+    return models, files
 
 
 def _write_related(todo: Any, index: int, rows: pa.Table) -> str:

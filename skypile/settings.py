@@ -25,23 +25,29 @@ def setting(
     high: float | None = None,
     choices: tuple[str, ...] = (),
     path: bool = False,
+    content: bool = False,
     help: str,
 ) -> Any:
     """A dataclass field with a checked range.
 
     piece: which piece of its stage a change of this setting makes stale (read, measure, relate,
-    cut); None for one that decides no row. low and high are inclusive. path: a file or
-    folder, relative to the configuration's file. help: one line, with the
-    unit, and the source of the number.
+    fit, cut); None for one that decides no row. low and high are inclusive. path: a file or
+    folder, or several by name, relative to the configuration's file. content: what lies there
+    decides rows, so its digest is part of the fingerprint, and the path itself is not. help: one
+    line, with the unit, and the source of the number.
     """
+    given: dict[str, Any] = {"default": default}
+    if isinstance(default, dict):  # a dataclass refuses one that all its instances would share
+        given = {"default_factory": lambda: dict(default)}
     return dataclasses.field(
-        default=default,
+        **given,
         metadata={
             "piece": piece,
             "low": low,
             "high": high,
             "choices": choices,
-            "path": path,
+            "path": path or content,
+            "content": content,
             "help": help,
         },
     )
@@ -129,10 +135,17 @@ def plain(value: Any) -> Any:
     return value
 
 
+def plain_as(cls: type, value: Any) -> dict[str, Any]:
+    """Those fields of a settings value that `cls` has, which its class extends, as JSON types."""
+    return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(cls)}
+
+
 def settings_of(config: Any, piece: str) -> dict[str, Any]:
-    """The settings that decide one piece of a stage, as JSON types."""
+    """The settings that decide one piece of a stage, as JSON types; of those that point to
+    content, the content decides (`skypile.contents`).
+    """
     return {
         f.name: plain(getattr(config, f.name))
         for f in dataclasses.fields(config)
-        if f.metadata.get("piece") == piece
+        if f.metadata.get("piece") == piece and not f.metadata.get("content")
     }

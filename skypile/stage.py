@@ -1,11 +1,12 @@
 """The Stage record, and the list of all stages, checked: nothing is read before it is written.
 
-A stage is one module in `skypile.stages` with a `STAGE`. It has up to four pieces, each with a
+A stage is one module in `skypile.stages` with a `STAGE`. It has up to five pieces, each with a
 manifest of its own:
 
 * `read` (stages that take raw input): slices of files to `documents` and `records`;
 * `measure`: pure per document, keyed by the document and the text it read;
 * `relate`: corpus-wide, on narrow rows (hashes, scores), a DataFrame job;
+* `fit`: models of chosen documents, as artifacts of the run;
 * `cut`: thresholds to verdicts.
 
 A changed threshold reruns a cut and nothing dearer. No decorator and no registry: the list is the
@@ -15,9 +16,10 @@ directory.
 import dataclasses
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
@@ -28,6 +30,8 @@ from skypile.tables import DOCUMENTS, READ_LOG, RECORDS, Table, verdicts
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+PIECES = ("read", "measure", "relate", "fit", "cut")  # in the order in which they run
+CORPUS_WIDE = ("relate", "fit")
 Kernel = Callable[[pa.RecordBatch], pa.RecordBatch]
 Row = dict[str, Any]
 CutPoints = Callable[[Any, int], list[tuple[int, int]]]
@@ -91,11 +95,15 @@ class Read:
 class Measure:
     """Documents to a table of numbers. The kernel sees kept documents, with the columns asked for
     (`text` after the edits of earlier stages), and returns `table`'s columns for the same rows.
+
+    make_kernel: of the settings; where `models` names stages that fit some, also of the models
+    that they fitted, by name.
     """
 
     table: Table
     reads: Mapping[str, tuple[str, ...]]
-    make_kernel: Callable[[Any], Kernel]
+    make_kernel: Callable[..., Kernel]
+    models: tuple[str, ...] = ()
 
 
 class TextMapper(Protocol):
@@ -132,13 +140,54 @@ class Relate:
 
 
 @dataclass(frozen=True)
+class Model:
+    """A fitted model as a task needs it: where it is, and the digest of its card."""
+
+    uri: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class FitInput:
+    """What a fit gets: the narrow rows of its sources (`key`, and the columns it reads), the texts
+    of documents by key on demand, an empty local folder, each subfolder of which that holds a card
+    becomes a model of the run, and the licence of each source.
+
+    texts: of `keys` (int64, any order); yields tables of `key` and `text` (after the edits of
+    earlier stages) in ascending order of keys.
+    """
+
+    frame: "DataFrame"
+    texts: Callable[[Any], Iterator[pa.Table]]
+    folder: Path
+    licences: Mapping[str, str]
+
+    def licence(self, sources: Iterable[str]) -> str:
+        """The licences of some sources in one line, each once."""
+        return ", ".join(dict.fromkeys(self.licences[name] for name in sources))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Documents to models. `sources` are those that the settings name; the others make no model
+    stale. `fit` writes artifacts into `FitInput.folder`, and returns facts about them.
+    """
+
+    reads: Mapping[str, tuple[str, ...]]
+    sources: Callable[[Any], tuple[str, ...]]
+    fit: Callable[[Any, FitInput], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class Cut:
     """Numbers to verdicts. The kernel sees the rows that are still in and returns `doc_id`, `kept`,
-    `reason` and `removed_blocks` (sorted) for each; `facts` is what the stage's relate found.
+    `reason` and `removed_blocks` (sorted) for each, and the columns of `table` where there is one;
+    `facts` is what the stage's relate found.
     """
 
     reads: Mapping[str, tuple[str, ...]]
     make_kernel: Callable[[Any, Mapping[str, Any]], Kernel]
+    table: Table | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +206,7 @@ class Stage:
     read: Read | None = None
     measure: Measure | None = None
     relate: Relate | None = None
+    fit: Fit | None = None
     cut: Cut | None = None
     libraries: tuple[str, ...] = ()
     validate: Callable[[Any], None] | None = None
@@ -168,7 +218,7 @@ class Stage:
 
     def pieces(self) -> tuple[str, ...]:
         """The names of its pieces, in the order in which they run."""
-        return tuple(p for p in ("read", "measure", "relate", "cut") if getattr(self, p))
+        return tuple(p for p in PIECES if getattr(self, p))
 
     def writes(self, piece: str) -> tuple[Table, ...]:
         """The tables that a piece writes."""
@@ -176,7 +226,10 @@ class Stage:
             case "read":
                 return (DOCUMENTS, RECORDS, READ_LOG)
             case "cut":
-                return (verdicts(self.name),)
+                assert self.cut
+                return (verdicts(self.name), *filter(None, [self.cut.table]))
+            case "fit":
+                return ()
             case _:
                 table = getattr(self, piece).table
                 return (table,) if table else ()
@@ -216,8 +269,10 @@ def check(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
                     raise SkypileError(
                         f"stage {stage.name}: only a measure may read text, {piece} asks for it"
                     )
-            if piece == "relate":
-                _check_types(stage, written)
+            if piece in CORPUS_WIDE:
+                _check_types(stage, piece, written)
+            if piece == "measure":
+                _check_models(stage, stages)
             for table_ in stage.writes(piece) if piece != "read" else ():
                 if table_.name in written:
                     raise SkypileError(f"two stages write table {table_.name!r}")
@@ -235,11 +290,17 @@ def _check_settings(stage: Stage) -> None:
             )
 
 
-def _check_types(stage: Stage, written: Mapping[str, Table]) -> None:
+def _check_models(stage: Stage, stages: tuple[Stage, ...]) -> None:
+    assert stage.measure
+    fits = {s.name for s in stages if s.fit and s.step < stage.step}
+    for name in set(stage.measure.models) & {s.name for s in stages} - fits:
+        raise SkypileError(f"stage {stage.name} uses models of {name}, which fits none before it")
+
+
+def _check_types(stage: Stage, piece: str, written: Mapping[str, Table]) -> None:
     """Spark has no unsigned integers, which would show only when the frame is made."""
-    assert stage.relate
-    fields = [written[t].schema.field(c) for t, cs in stage.relate.reads.items() for c in cs]
-    fields += list(stage.relate.table.schema) if stage.relate.table else []
+    fields = [written[t].schema.field(c) for t, cs in stage.reads(piece).items() for c in cs]
+    fields += [f for table in stage.writes(piece) for f in table.schema]
     for f in fields:
         kind = f.type.value_type if pa.types.is_list(f.type) else f.type
         if pa.types.is_unsigned_integer(kind):

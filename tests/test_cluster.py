@@ -114,6 +114,6 @@ def test_the_sample_has_the_same_rows_on_1_2_and_4_cores(tmp_path: Path) -> None
     )
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(lines) == 6
+    assert {line["case"] for line in lines} >= {"documents", "duplicates", "quality", "signals"}
     assert all(line["ok"] for line in lines)
     assert len(set(lines[0]["parts"])) > 1

@@ -31,7 +31,7 @@ from skypile.artifacts import Card
 from skypile.errors import InputError, SkypileError
 from skypile.kernels.lmtext import make_normaliser
 from skypile.kernels.perplexity import make_scorer, make_tokeniser
-from skypile.settings import plain, setting
+from skypile.settings import plain_as, setting
 
 KIND = "lm"
 SP_MODEL, LM = "sp.model", "lm.bin"  # the files of the artifact
@@ -47,24 +47,47 @@ class FitError(InputError):
 class LmSettings:
     """How a language model is fitted. Numbers without another source are CCNet's."""
 
-    order: int = setting(5, low=2, high=lmplz.MAX_ORDER, help="n-gram order")
-    vocab_size: int = setting(65_536, low=64, help="SentencePiece tokens, at most")
+    order: int = setting(5, piece="fit", low=2, high=lmplz.MAX_ORDER, help="n-gram order")
+    vocab_size: int = setting(65_536, piece="fit", low=64, help="SentencePiece tokens, at most")
     min_chars_per_token: int = setting(
-        500, low=0, help="smaller text, smaller vocabulary: characters per token (ours)"
+        500,
+        piece="fit",
+        low=0,
+        help="smaller text, smaller vocabulary: characters per token (ours)",
     )
-    character_coverage: float = setting(0.9995, low=0.9, high=1, help="share of characters")
-    max_documents: int = setting(1_000_000, low=2, help="documents used, by smallest hash")
+    character_coverage: float = setting(
+        0.9995, piece="fit", low=0.9, high=1, help="share of characters"
+    )
+    max_documents: int = setting(
+        1_000_000, piece="fit", low=2, help="documents used, by smallest hash"
+    )
     max_sp_chars: int = setting(
-        50_000_000, low=1000, help="characters for SentencePiece: about 25 bytes of memory each"
+        50_000_000,
+        piece="fit",
+        low=1000,
+        help="characters for SentencePiece: about 25 bytes of memory each",
     )
-    heldout_fraction: float = setting(0.01, low=0, high=0.5, help="documents never trained on")
-    max_heldout: int = setting(2000, low=1, help="documents never trained on, at most")
-    sp_threads: int = setting(1, low=1, high=64, help="threads; another number, other pieces")
-    memory_mb: int = setting(1024, low=64, help="memory of lmplz and build_binary in MiB")
-    quantise: bool = setting(True, help="8 bits for probabilities and backoffs (-q 8 -b 8 -a 22)")
-    prune: tuple[int, ...] = setting((), low=0, help="lmplz --prune: count thresholds by order")
+    heldout_fraction: float = setting(
+        0.01, piece="fit", low=0, high=0.5, help="documents never trained on"
+    )
+    max_heldout: int = setting(2000, piece="fit", low=1, help="documents never trained on, at most")
+    sp_threads: int = setting(
+        1, piece="fit", low=1, high=64, help="threads; another number, other pieces"
+    )
+    memory_mb: int = setting(
+        1024, piece=None, low=64, help="memory of lmplz and build_binary in MiB"
+    )
+    quantise: bool = setting(
+        True, piece="fit", help="8 bits for probabilities and backoffs (-q 8 -b 8 -a 22)"
+    )
+    prune: tuple[int, ...] = setting(
+        (), piece="fit", low=0, help="lmplz --prune: count thresholds by order"
+    )
     tiny_tokens: int = setting(
-        1_000_000, low=0, help="below, fixed discounts may stand for any order's (ours)"
+        1_000_000,
+        piece="fit",
+        low=0,
+        help="below, fixed discounts may stand for any order's (ours)",
     )
 
 
@@ -111,7 +134,7 @@ def fit_lm(
             **(trained_on or {}),
         }
         parameters = {
-            **plain(settings),
+            **plain_as(LmSettings, settings),
             "sentencepiece": sp_parameters,
             "discount_fallback": fallback,
             "folds_characters": fold_digest(fold),

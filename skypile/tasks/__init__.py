@@ -5,21 +5,32 @@ Runs on an executor and needs no Spark: a task is a value, its result a receipt.
 
 from typing import Any
 
+from skypile.contents import check_same
 from skypile.errors import SkypileError
 from skypile.tasks.base import AlignedTask, PieceTask, ReadTask, code_of
 from skypile.tasks.cut import cut_part
 from skypile.tasks.measure import measure_part
 from skypile.tasks.read import read_part
 from skypile.tasks.related import write_related
+from skypile.tasks.texts import fetch, texts_of
 
-__all__ = ["AlignedTask", "PieceTask", "ReadTask", "code_of", "run_task", "write_related"]
+__all__ = [
+    "AlignedTask",
+    "PieceTask",
+    "ReadTask",
+    "code_of",
+    "fetch",
+    "run_task",
+    "texts_of",
+    "write_related",
+]
 
 
 def run_task(task: PieceTask) -> dict[str, Any]:
     """Do a task; its receipt.
 
     Raises:
-        SkypileError: this process has other code or libraries than the driver.
+        SkypileError: this process has other code, libraries, models or lists than the driver.
     """
     if task.code != code_of(task.stage):
         raise SkypileError(
@@ -27,6 +38,7 @@ def run_task(task: PieceTask) -> dict[str, Any]:
             f"{', '.join(task.stage.libraries) or 'its libraries'} than the driver; install the "
             "same environment on both"
         )
+    check_same(task.contents)
     match task:
         case ReadTask():
             return read_part(task)

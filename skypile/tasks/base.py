@@ -17,7 +17,7 @@ from skypile.fingerprints import code_digest, digest_of, library_versions
 from skypile.manifests import FileEntry, receipt_path
 from skypile.parts import PartFiles, TableWriter
 from skypile.plan import Slice
-from skypile.stage import Hints, Stage
+from skypile.stage import Hints, Model, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,7 @@ class PieceTask:
 
     folder: names the rows' way of being made; files and receipts lie below it. key: of the part in
     it, so that a part is known again. code: digest of the code and libraries that the driver has.
+    contents: of what the settings point to, digest by path.
     """
 
     run: Root
@@ -37,6 +38,7 @@ class PieceTask:
     folder: str
     key: str
     code: str
+    contents: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def piece_name(self) -> str:
@@ -69,6 +71,7 @@ class AlignedTask(PieceTask):
     applies: bool = True
     reusable: tuple[FileEntry, ...] = ()  # what earlier runs of a measure wrote about this part
     facts: Mapping[str, Any] = field(default_factory=dict)
+    models: Mapping[str, Model] = field(default_factory=dict)  # fitted in this run, by name
 
     @property
     def aligned_to(self) -> str:

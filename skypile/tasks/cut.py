@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from skypile.tables import verdicts
-from skypile.tasks.base import AlignedTask, PartWriter, one_batch, write_table
+from skypile.tables import Table, aligned_file_schema, verdicts
+from skypile.tasks.base import AlignedTask, PartWriter, null_rows, one_batch, write_table
 
 
 def cut_part(task: AlignedTask) -> dict[str, Any]:
@@ -18,9 +18,11 @@ def cut_part(task: AlignedTask) -> dict[str, Any]:
     rows = np.flatnonzero(files.still_in())
     judged: list[tuple[bool, str | None, list[int] | None]] = [(True, None, None)] * len(rows)
     narrow = files.narrow(cut.reads if task.applies else {})
+    result = None
     if task.applies and len(rows):
         batch = one_batch(narrow.take(rows))
-        judged = _judged(task, batch, cut.make_kernel(task.config, task.facts)(batch), rows)
+        result = cut.make_kernel(task.config, task.facts)(batch)
+        judged = _judged(task, batch, result, rows)
 
     columns: dict[str, list[Any]] = {n: [None] * files.rows for n in ("kept", "reason", "blocks")}
     applies = np.zeros(files.rows, dtype=bool)
@@ -40,6 +42,9 @@ def cut_part(task: AlignedTask) -> dict[str, Any]:
     )
     out = PartWriter(task)
     write_table(out, table.name, table.schema, pa.Table.from_batches([table.conform(batch)]))
+    if cut.table:
+        beside = _beside(cut.table, files.rows, rows, result, narrow["doc_id"])
+        write_table(out, cut.table.name, beside.schema, beside)
     counts = {
         "in": len(rows),
         "kept": sum(kept for kept, _, _ in judged),
@@ -48,6 +53,21 @@ def cut_part(task: AlignedTask) -> dict[str, Any]:
         "documents_edited": sum(1 for _, _, blocks in judged if blocks),
     }
     return out.finish(counts, {"computed": len(rows), "reused": 0})
+
+
+def _beside(
+    table: Table, documents: int, rows: np.ndarray, result: pa.RecordBatch | None, ids: Any
+) -> pa.Table:
+    """The table that a cut writes beside its verdicts, with nulls for what it did not judge."""
+    schema = aligned_file_schema(table, measured=False)
+    if result is None:
+        return null_rows(schema, documents).set_column(0, schema.field(0), ids).cast(schema)
+    at = np.full(documents, -1, dtype=np.int64)
+    at[rows] = np.arange(len(rows))
+    place = pa.array(np.maximum(at, 0), mask=at < 0)
+    own = table.conform(result.select(table.schema.names))
+    columns = [ids, *(column.take(place) for column in own.columns[1:])]
+    return pa.table(columns, names=schema.names).cast(schema)
 
 
 def _judged(

@@ -36,7 +36,8 @@ def measure_part(task: AlignedTask) -> dict[str, Any]:
     reused = pool.found
 
     due = pool.lacks(want)
-    kernel = measure.make_kernel(task.config) if due.any() else None
+    more = (task.models,) if measure.models else ()
+    kernel = measure.make_kernel(task.config, *more) if due.any() else None
     for rows, batch in _measurable(files, measure.reads, narrow, due, removed):
         assert kernel
         result = table.conform(kernel(batch))

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pytest
 
 from skypile import artifacts, lmplz
+from skypile.fits.lm import LM, SP_MODEL, FitError, LmSettings, fit_lm
 from skypile.kernels.perplexity import Scorer, make_scorer, make_tokeniser
-from skypile.lm import LM, SP_MODEL, FitError, LmSettings, fit_lm
 
-REPO = Path(__file__).parent.parent
+REPO = Path(__file__).parent.parent.parent
 RARE = {"character_coverage": 0.99, "heldout_fraction": 0.0}
 SMALL = LmSettings(vocab_size=600, memory_mb=64, heldout_fraction=0.1, order=3)
 

@@ -247,7 +247,7 @@ def tree(folder: Path) -> Path:
 
 
 def test_ut1_is_read_loose_packed_and_in_archives(tmp_path: Path) -> None:
-    card = compile_lists(Root(str(tree(tmp_path / "ut1"))), tmp_path / "made")
+    card = compile_lists(Root(str(tree(tmp_path / "ut1"))), tmp_path / "made").parameters
     assert (card["entries"], card["categories"]) == (4, ["adult", "drugs", "gambling"])
     loaded = load(tmp_path / "made")
     assert isinstance(loaded._arrays.hashes, np.memmap)
@@ -271,14 +271,14 @@ def test_the_same_lists_make_the_same_bytes(tmp_path: Path) -> None:
     source = Root(str(tree(tmp_path / "ut1")))
     one, other = (compile_lists(source, tmp_path / name) for name in ("a", "b"))
     assert one == other
-    assert one["sha256"].keys() == {"hashes.npy", "category_of.npy"}
+    assert one.files.keys() == {"hashes.npy", "category_of.npy"}
 
 
 def test_what_is_no_list_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no CATEGORY/domains"):
         compile_lists(Root(str(tmp_path / "empty")), tmp_path / "made")
-    with pytest.raises(InputError, match="no compiled block list"):
+    with pytest.raises(InputError, match="no artifact"):
         load(tmp_path / "made")
     folder = tree(tmp_path / "ut1")
     archive = folder / "drugs.tar.gz"
@@ -295,7 +295,8 @@ def test_what_is_no_list_is_an_error(tmp_path: Path) -> None:
 def test_a_card_of_other_arrays_is_an_error(tmp_path: Path) -> None:
     compile_lists(Root(str(tree(tmp_path / "ut1"))), tmp_path / "made")
     card = json.loads((tmp_path / "made/card.json").read_text())
-    (tmp_path / "made/card.json").write_text(json.dumps({**card, "entries": 5}))
+    card["parameters"]["entries"] = 5
+    (tmp_path / "made/card.json").write_text(json.dumps(card))
     with pytest.raises(InputError, match="differ in length"):
         load(tmp_path / "made")
 

@@ -1,0 +1,100 @@
+"""Could a page be a reference on Wikipedia? A fastText classifier that sees words and nothing else.
+
+Touvron et al. 2023 (LLaMA, section 2.1) and RedPajama train a linear classifier that tells pages
+which Wikipedia cites from random ones. It must judge text, not traces of how a text came to us, so
+it sees only the words of spaced scripts in lower case, and single Han and kana characters:
+punctuation, digits, white space, wiki marks and `<unk>` are gone, and traditional characters are
+folded to simplified ones. Of a long text it sees the start.
+
+Left out: what lies behind the first `MAX_TOKENS` of a text.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+
+import fasttext
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+REFERENCE, RANDOM = "__label__reference", "__label__random"
+MAX_TOKENS = 2000
+_WIDE = (
+    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\uff66-\uff9d\U00020000-\U000323af"
+)
+_TOKEN = re.compile(rf"[{_WIDE}]|[^\W\d_{_WIDE}]+(?:['’][^\W\d_{_WIDE}]+)*")
+# What tokenised Wikipedia corpora put in place of rare words, and leftovers of markup.
+_TRACES = re.compile(
+    r"<unk>|</?[a-z]{1,10}/?>|&(?:[a-z]{2,8}|#\d{1,7});|\bhttps?://\S{0,2000}", re.I
+)
+Tokens = Callable[[str], list[str]]
+
+
+def make_tokens(fold: Mapping[int, str] | None = None, max_tokens: int = MAX_TOKENS) -> Tokens:
+    """A function from a text to its first tokens, as the classifier sees them; linear in the text.
+
+    fold: code points that are taken for another, traditional Han to simplified.
+    """
+    table = dict(fold or {})
+    # A token has at least one character, and few texts more than eight a token.
+    most_chars = 16 * max_tokens
+
+    def tokens(text: str) -> list[str]:
+        text = text[:most_chars]
+        if not text.isascii():
+            text = unicodedata.normalize("NFKC", text).translate(table)
+        found = _TOKEN.findall(_TRACES.sub(" ", text.lower()))
+        return [token.replace("’", "'") for token in found[:max_tokens]]
+
+    return tokens
+
+
+def chunks(tokens: list[str], size: int, least: int) -> list[list[str]]:
+    """Tokens cut into pieces of `size`, of which a last one of fewer than `least` is left out."""
+    found = [tokens[start : start + size] for start in range(0, len(tokens), size)]
+    return [chunk for chunk in found if len(chunk) >= least]
+
+
+def make_classifier(
+    model: str, fold: Mapping[int, str] | None = None, *, max_tokens: int = MAX_TOKENS
+) -> Callable[[pa.Array], pa.Array]:
+    """A function from texts to the probability (float32, 0 to 1) that each is like a page which
+    Wikipedia cites; null for a text without a token.
+
+    model: path of a fastText model with the labels `REFERENCE` and `RANDOM`. fold: as it was
+    fitted.
+
+    Raises:
+        ValueError: there is no such model, or it has other labels.
+    """
+    fasttext.FastText.eprint = lambda _: None  # it warns on standard error at every loading
+    loaded = fasttext.load_model(model)
+    if {*loaded.get_labels()} != {REFERENCE, RANDOM}:
+        raise ValueError(f"{model} has the labels {loaded.get_labels()}")
+    tokens = make_tokens(fold, max_tokens)
+    predict = loaded.f.predict  # the wrapper makes an array of each answer
+
+    def classify(texts: pa.Array) -> pa.Array:
+        found: list[float | None] = []
+        for text in texts.to_pylist():
+            seen = tokens(text) if text else []
+            answer = predict(" ".join(seen) + "\n", 2, 0.0, "strict") if seen else []
+            shares = {label: probability for probability, label in answer}
+            found.append(min(1.0, shares[REFERENCE]) if REFERENCE in shares else None)
+        return pa.array(found, pa.float32())
+
+    return classify
+
+
+def auc(positives: npt.NDArray[np.float64], negatives: npt.NDArray[np.float64]) -> float:
+    """The share of (positive, negative) pairs in which the positive has the higher score, ties
+    half; NaN where there is no pair.
+    """
+    if not len(positives) or not len(negatives):
+        return float("nan")
+    ordered = np.sort(negatives)
+    below = np.searchsorted(ordered, positives, side="left")
+    upto = np.searchsorted(ordered, positives, side="right")
+    return float((below + upto).sum() / (2 * len(positives) * len(negatives)))
