@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -174,9 +174,25 @@ def dedup(run: RunReader, truth: Truth) -> Iterator[Score]:
         )
 
 
+def quality(run: RunReader, truth: Truth) -> Iterator[Score]:
+    """Spam and word salad (`low`) are to go, articles (`high`) to stay."""
+    found = records(run, truth)
+    verdicts = {v["doc_id"]: v for v in run.table("verdicts_quality").to_pylist()}
+    pairs: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for key, row in found.items():
+        expect, verdict = truth[key]["expect"], verdicts.get(row["doc_id"])
+        if expect.get("quality") and verdict is not None and verdict["applies"]:
+            fate = "high" if verdict["kept"] else "low"
+            pairs[expect["language"]].append((expect["quality"], fate))
+    for lang in sorted(pairs):
+        for score in labels("quality", pairs[lang]):
+            yield replace(score, what=f"{score.what}, {lang}")
+
+
 # A stage that is not here has no truth yet.
 SCORERS: dict[str, Callable[[RunReader, Truth], Iterator[Score]]] = {
     "extract": extract,
     "language": language,
     "dedup": dedup,
+    "quality": quality,
 }
