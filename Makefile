@@ -85,15 +85,18 @@ test-slow: install java lmplz  ## clusters, faults, matrices (up to an hour)
 soak: install java  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
-.PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-wikipedia bench-perplexity same-rows
+.PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-wikipedia bench-perplexity bench-quality same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
 bench-encoding: install  ## charsets: share of files decoded to the gold text
 	@$(PY) -m bench.encoding --data $(SHARED)/data
 
-bench-perplexity: install  ## language models of Wikipedia: ordering of registers, docs/s, KenLM's own query
+bench-perplexity: install lmplz  ## language models of Wikipedia: ordering of registers, docs/s, KenLM's own query
 	@$(PY) -m bench.perplexity --data $(SHARED)/data
+
+bench-quality: install lmplz bench-perplexity  ## perplexity, and the reference classifier on sources it never saw
+	@$(PY) -m bench.quality --data $(SHARED)/data
 
 bench-read: install  ## archives: records/s and MB/s of reading beside plain fastwarc
 	@$(PY) -m bench.read --data $(SHARED)/data

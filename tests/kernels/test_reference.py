@@ -1,12 +1,19 @@
 """The classifier sees words, not where a text comes from."""
 
+import unicodedata
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import fasttext
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from skypile.kernels import characters
+from skypile.kernels.characters import LETTER, MARK, WIDE
 from skypile.kernels.reference import (
     RANDOM,
     REFERENCE,
@@ -18,16 +25,23 @@ from skypile.kernels.reference import (
 from skypile.kernels.textnorm import han_fold
 
 EN = "The lobster's claws, known since 1758, are blue."
-TOKENS = ["the", "lobster's", "claws", "known", "since", "are", "blue"]
+TOKENS = ["the", "lobster", "s", "claws", "known", "since", "are", "blue"]
+
+
+def make_list(*args: Any, **more: Any) -> Callable[[str], list[str]]:
+    tokens = make_tokens(*args, **more)
+    return lambda text: tokens(text).split()
 
 
 def test_tokens_are_words_and_single_han_and_kana() -> None:
-    tokens = make_tokens()
+    tokens = make_list()
     assert tokens(EN) == TOKENS
     assert tokens("梵語的 study，2021年、カナ") == [*"梵語的", "study", "年", *"カナ"]
     assert tokens("Привет, мир! 한국어 문장") == ["привет", "мир", "한국어", "문장"]
     assert tokens("ＡＢＣ １２３ ﾊﾝｶｸ") == ["abc", *"ハンカク"]
+    assert tokens("हिन्दी में 12") == ["हिन्दी", "में"]
     assert tokens("") == tokens("123 …… !!") == []
+    assert make_tokens()(EN) == " ".join(TOKENS)
 
 
 @pytest.mark.parametrize(
@@ -42,20 +56,31 @@ def test_tokens_are_words_and_single_han_and_kana() -> None:
     ],
 )
 def test_traces_of_a_source_are_gone(traced: str) -> None:
-    assert make_tokens()(traced) == TOKENS
+    assert make_list()(traced) == TOKENS
 
 
 def test_scripts_of_chinese_are_one_when_folded() -> None:
-    tokens = make_tokens(han_fold())
+    tokens = make_list(han_fold())
     assert tokens("電腦與龍蝦，裡面") == tokens("电脑与龙虾，里面") == [*"电脑与龙虾里面"]
-    assert make_tokens()("電腦") == [*"電腦"]
+    assert make_list()("電腦") == [*"電腦"]
 
 
 def test_a_long_text_is_seen_from_its_start_in_bounded_time() -> None:
-    tokens = make_tokens(max_tokens=5)
+    tokens = make_list(max_tokens=5)
     assert tokens("a b c d e f g") == [*"abcde"]
-    assert len(make_tokens()("字" * 10_000_000)) == 2000
-    assert len(make_tokens()("<unk>" * 2_000_000)) == 0
+    assert len(make_list()("字" * 10_000_000)) == 2000
+    assert len(make_list()("<unk>" * 2_000_000)) == 0
+
+
+@given(st.text(st.characters(exclude_characters="<&:"), max_size=60))
+def test_the_compiled_pass_does_what_a_plain_loop_does(text: str) -> None:
+    kinds = characters.classes()
+    kept = ""
+    for char in unicodedata.normalize("NFKC", text.lower()):
+        kind = kinds[ord(char)]
+        kept += char if kind & (LETTER | MARK) else f" {char} " if kind & WIDE else " "
+    assert make_tokens()(text).split(" ") == (kept.split() or [""])
+    assert make_list(max_tokens=3)(text) == kept.split()[:3]
 
 
 def test_chunks_leave_out_a_short_end() -> None:
