@@ -10,7 +10,7 @@ from typing import Any
 
 from skypile import contents
 from skypile.config import Config
-from skypile.errors import StaleError
+from skypile.errors import InputError, StaleError
 from skypile.fingerprints import code_digest, digest_of, library_versions
 from skypile.manifests import CORPUS, FileEntry, Manifests
 from skypile.parts import PartFiles
@@ -74,11 +74,16 @@ class Lineage:
         return digest_of(own)
 
     def contents(self, stage: Stage, piece: str) -> dict[str, tuple[str, str]]:
-        """(path, digest) of each model or list that the settings of a piece point to."""
+        """(path, digest) of each model or list that the settings of a piece point to; one that is
+        not there (yet) has none. Stages that need it refuse it before (`Stage.validate`).
+        """
         found = contents.paths_of(self.config.settings[stage.name], piece)
         for path in found.values():
             if path not in self._contents:
-                self._contents[path] = contents.digest(path)
+                try:
+                    self._contents[path] = contents.digest(path)
+                except InputError:
+                    self._contents[path] = "absent"
         return {name: (path, self._contents[path]) for name, path in found.items()}
 
     def pieces(self) -> dict[str, dict[str, Any]]:
