@@ -34,7 +34,7 @@ def test_every_record_of_the_real_crawl_is_accounted_for(
     ledger = Ledger(config.run.out)
     funnel = ledger.funnel()
     ledger.recount(funnel)
-    reads, (line, language, dedup) = funnel.reads["web"], funnel.lines
+    reads, (line, language, dedup, signals, quality) = funnel.reads["web"], funnel.lines
     assert reads["records"] == reads["judged"] == 1_014
     assert reads["damages"] == 0
     assert reads["documents"] + sum(reads["rejected"].values()) == 1_014
@@ -44,6 +44,10 @@ def test_every_record_of_the_real_crawl_is_accounted_for(
     assert language.kept > 700  # nearly all but the 190 German ones and a few of other languages
     assert dedup.rows_in == language.kept == dedup.kept + sum(dedup.dropped.values())
     assert sum(dedup.dropped.values()) < 0.05 * dedup.rows_in  # different pages, a few of one site
+    # No rule is set, and no model is fitted: every document is measured, none is dropped.
+    assert signals.rows_in == signals.kept == quality.rows_in == quality.kept == dedup.kept
+    measured = [r for r in ledger.table("signals", ["chars"]).to_pylist() if r["chars"]]
+    assert len(measured) == signals.rows_in
     engines = ledger.table("documents", ["engine", "engine_limit"]).to_pylist()
     backstop = {"cpu", "memory", "crash"}
     assert not [e for e in engines if e["engine_limit"] in backstop]  # it never fires on real pages

@@ -54,8 +54,12 @@ def marks_for(html: str) -> Marks | None:
 
 def line(text: str | None) -> str | None:
     """A text as one line: printable, NFC, spaces collapsed; None without a letter or digit."""
-    text = unicodedata.normalize("NFC", _UNPRINTABLE.sub("", " ".join((text or "").split())))
-    return text.strip() if any(map(str.isalnum, text)) else None
+    joined = " ".join((text or "").split())
+    shown = _UNPRINTABLE.sub("", joined)
+    if len(shown) < len(joined):  # spaces that met
+        shown = " ".join(shown.split())
+    shown = unicodedata.normalize("NFC", shown)
+    return shown if any(map(str.isalnum, shown)) else None
 
 
 def blocks(text: str, marks: Marks | None = None) -> tuple[str, ...]:

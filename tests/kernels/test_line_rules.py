@@ -4,7 +4,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skypile.kernels import charset
@@ -83,6 +83,7 @@ LINES = st.text(
 )
 
 
+@example("0\r\x1b\x850")  # a control between two ends of lines
 @given(LINES)
 def test_a_line_is_one_line_and_stays_as_it_is(text: str) -> None:
     found = line(text)
