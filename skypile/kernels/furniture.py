@@ -65,6 +65,8 @@ def is_furniture(line: str) -> bool:
     return len(text) <= MAX_LINE_CHARS and _LINE.fullmatch(text) is not None
 
 
+_TEXT: Any = etree.XPath("string()", smart_strings=False)
+_LINKED: Any = etree.XPath(".//a//text()", smart_strings=False)
 _LISTS: Any = etree.XPath("//body//*[self::ul or self::ol][count(li) >= 4]")
 
 
@@ -78,8 +80,8 @@ def mark_link_lists(tree: Any, mark: str) -> None:
     for found in _LISTS(tree):
         if not marked.isdisjoint(found.iterancestors()):
             continue
-        letters = _letters(found)
-        linked = sum(_letters(link) for link in found.iter("a"))
+        letters = _letters(_TEXT(found))
+        linked = _letters("".join(_LINKED(found)))
         few = linked <= MAX_LINK_LETTERS * len(found)
         if not (letters and few and linked >= MIN_LINKED_FRACTION * letters):
             continue
@@ -91,5 +93,5 @@ def mark_link_lists(tree: Any, mark: str) -> None:
                 element.tail = mark + element.tail.lstrip()
 
 
-def _letters(element: Any) -> int:
-    return sum(map(str.isalpha, "".join(element.itertext("*"))))
+def _letters(text: str) -> int:
+    return sum(map(str.isalpha, text))

@@ -188,7 +188,9 @@ def _sibling_work(parent: Any) -> int:
     return len(parent) * sum(len(child.tail or "") for child in parent)
 
 
-_TEXTS: Any = etree.XPath("/*/body//text()[not(parent::script or parent::style)]")
+_TEXTS: Any = etree.XPath(
+    "/*/body//text()[not(parent::script or parent::style)]", smart_strings=False
+)
 
 
 # trafilatura searches such data with a pattern that takes time in the square of it: 7 MB take over
