@@ -49,7 +49,7 @@ class Lineage:
         own: dict[str, Any] = {
             "piece": f"{stage.name}.{piece}",
             "settings": settings_of(self.config.settings[stage.name], piece),
-            "code": code_digest(stage.module),
+            "code": code_digest(stage.code(piece)),
             "libraries": library_versions(stage.libraries),
             "tables": {t.name: t.version for t in stage.writes(piece)},
         }

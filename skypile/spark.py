@@ -74,7 +74,8 @@ def session(master: str, driver_memory: str, conf: Mapping[str, str]) -> SparkSe
         builder = builder.config("spark.ui.showConsoleProgress", "false")
         quiet = f"-Dlog4j2.configurationFile=file:{Path(__file__).with_name('log4j2.properties')}"
         builder = builder.config("spark.driver.extraJavaOptions", quiet)
-    for key, value in conf.items():
+    # Rows of shingles are long: without a bound in bytes 10,000 of them go to Python at a time.
+    for key, value in {"spark.sql.execution.arrow.maxBytesPerBatch": "64m", **conf}.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 

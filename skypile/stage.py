@@ -166,6 +166,15 @@ class Stage:
         """Where the stage is written: hashed, with its kernels, into its fingerprints."""
         return self.config.__module__
 
+    def code(self, piece: str) -> str:
+        """The module that, with what it imports, decides the rows of a piece: the stage's, or, of
+        a measure, the one where its kernel is made, so that work on the rest of a big stage does
+        not measure everything again.
+        """
+        if piece == "measure" and self.measure:
+            return self.measure.make_kernel.__module__
+        return self.module
+
     def pieces(self) -> tuple[str, ...]:
         """The names of its pieces, in the order in which they run."""
         return tuple(p for p in ("read", "measure", "relate", "cut") if getattr(self, p))

@@ -18,9 +18,10 @@ import numpy as np
 import pyarrow as pa
 
 from skypile.kernels import minhash
-from skypile.kernels.shingles import SHINGLE_TOKENS, text_keys
+from skypile.kernels.shingles import SHINGLE_TOKENS
 from skypile.settings import setting
-from skypile.stage import Cut, Kernel, Measure, Relate, Related, Stage, TextMapper
+from skypile.stage import Cut, Measure, Relate, Related, Stage, TextMapper
+from skypile.stages.dedup_signatures import SIGNATURES, make_measure_kernel
 from skypile.tables import Table, field, verdict_rows
 
 if TYPE_CHECKING:
@@ -28,19 +29,6 @@ if TYPE_CHECKING:
 
 RANKS = ("source", "longest", "earliest")
 VERIFY = ("jaccard", "signature")
-SIGNATURES = Table(
-    "signatures",
-    pa.schema(
-        [
-            field("doc_id", pa.string()),
-            field("exact_high", pa.int64()),  # 128-bit key of the normalised text
-            field("exact_low", pa.int64()),
-            field("bands", pa.list_(pa.field("element", pa.int64(), nullable=False))),
-        ]
-    ),
-    key=("doc_id",),
-    meaning="what copies of a text have in common: a key of all of it, and MinHash band keys",
-)
 DUPLICATES = Table(
     "duplicates",
     pa.schema(
@@ -100,9 +88,10 @@ class Config:
     )
     max_driver_rows: int = setting(
         50_000_000,
-        piece="relate",
+        piece=None,
         low=0,
-        help="rows of shared band keys that the driver takes, 33 bytes each",
+        help="rows of shared band keys, or of shrunk edges, that the driver takes, 33 bytes each; "
+        "beyond it they are settled on Spark, to the same rows",
     )
 
     def __post_init__(self) -> None:
@@ -114,41 +103,6 @@ class Config:
         at = [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
         found = minhash.s_curve(np.array(at), self.bands, self.rows)
         return {f"{j:.2f}": round(float(p), 4) for j, p in zip(at, found, strict=True)}
-
-
-def make_measure_kernel(config: Config) -> Kernel:
-    """Hashes of a batch of texts, in one call into compiled code each."""
-
-    def kernel(batch: pa.RecordBatch) -> pa.RecordBatch:
-        texts = batch["text"]
-        keys = text_keys(texts, fold_han=config.fold_han)
-        bands = minhash.band_keys(signatures(config, texts), config.bands, config.rows)
-        offsets = np.arange(0, bands.size + 1, config.bands, dtype=np.int32)
-        values = pa.array(bands.reshape(-1))
-        column = pa.ListArray.from_arrays(pa.array(offsets), values)
-        schema = SIGNATURES.schema
-        return pa.RecordBatch.from_arrays(
-            [
-                batch["doc_id"],
-                pa.array(np.ascontiguousarray(keys[:, 0])),
-                pa.array(np.ascontiguousarray(keys[:, 1])),
-                column.cast(schema.field("bands").type),
-            ],
-            names=schema.names,
-        )
-
-    return kernel
-
-
-def signatures(config: Config, texts: pa.Array) -> minhash.Signatures:
-    """The MinHash signatures of texts by the stage's settings, uint32[len, bands x rows]."""
-    return minhash.signatures(
-        texts,
-        count=config.bands * config.rows,
-        seed=config.seed,
-        size=config.shingle_tokens,
-        fold_han=config.fold_han,
-    )
 
 
 def ranked(config: Config, documents: "DataFrame") -> "DataFrame":
@@ -187,7 +141,8 @@ def find_duplicates(config: Config, documents: "DataFrame", texts: TextMapper) -
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    from skypile.stages.dedup_pairs import settle_on_driver
+    from skypile.stages.dedup_pairs import settle
+    from skypile.stages.dedup_verify import similarity
 
     equal = Window.partitionBy("exact_high", "exact_low")
     best = F.min(F.struct("rank", "key")).over(equal)
@@ -198,9 +153,12 @@ def find_duplicates(config: Config, documents: "DataFrame", texts: TextMapper) -
         .select("key", "rank", "bands", "best", "copies")
         .persist()
     )
-    rows = placed.where("key = best").select(F.explode("bands").alias("band"), "rank", "key")
+    bands = F.explode(F.array_distinct("bands")).alias("band")
+    rows = placed.where("key = best").select(bands, "rank", "key")
     shared = rows.withColumn("size", F.count("*").over(Window.partitionBy("band")))
-    near, facts = settle_on_driver(config, shared.where("size > 1").drop("size"), texts)
+    near, facts = settle(
+        config, shared.where("size > 1"), lambda pairs: similarity(config, pairs, texts)
+    )
     frame = _named(documents, _with_exact(placed, near))
     return Related(frame, {**facts, "s_curve": config.s_curve()})
 
