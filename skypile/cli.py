@@ -55,12 +55,16 @@ def run(
     stage: Annotated[list[str] | None, typer.Option(help="only this stage; repeatable")] = None,
     sample: Annotated[float, typer.Option(help="share of the records, drawn by hash")] = 1.0,
     force: Annotated[bool, typer.Option("--force", help="compute again what is current")] = False,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="an earlier run: drop what it holds (as [dedup] against); repeatable"),
+    ] = None,
     master: Master = None,
 ) -> None:
     """Bring a run up to date: compute what is missing or stale, and print the funnel."""
     from skypile.driver import run_config
 
-    loaded = load(config, sample)
+    loaded = load(config, sample).against(against or ())
     run_config(loaded, lambda: start_spark(loaded, master), stage or (), force=force, say=say)
 
 

@@ -134,6 +134,25 @@ class Config:
             if stage.validate and due and any(x.applies(stage.name) for x in self.sources):
                 stage.validate(self.settings[stage.name])
 
+    def against(self, runs: Sequence[str]) -> "Config":
+        """The same run, compared with earlier ones too (folders or URIs).
+
+        Raises:
+            ConfigError: no stage of it compares with earlier runs.
+        """
+        if not runs:
+            return self
+        settings = dict(self.settings)
+        stages = [s.name for s in self.stages if s.relate and s.relate.against]
+        if not stages:
+            raise ConfigError("--against: no stage of this run compares with earlier runs")
+        more = tuple(_absolute(r, Path.cwd()) for r in runs)
+        for name in stages:
+            known = settings[name].against
+            both = tuple(dict.fromkeys((*known, *more)))
+            settings[name] = dataclasses.replace(settings[name], against=both)
+        return dataclasses.replace(self, settings=settings)
+
     def sampled(self, fraction: float) -> "Config":
         """The same run on a hash sample, written beside it."""
         if not 0 < fraction <= 1:
@@ -222,7 +241,13 @@ def _placed(settings: Any, base: Path) -> Any:
     """Settings with relative paths made absolute."""
     paths = [f.name for f in dataclasses.fields(settings) if f.metadata.get("path")]
     found = {name: getattr(settings, name) for name in paths}
-    placed = {name: _absolute(path, base) for name, path in found.items() if path}
+    placed: dict[str, Any] = {
+        name: tuple(_absolute(p, base) for p in path)
+        if isinstance(path, tuple)
+        else _absolute(path, base)
+        for name, path in found.items()
+        if path
+    }
     return dataclasses.replace(settings, **placed)
 
 

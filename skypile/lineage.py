@@ -6,7 +6,7 @@ be taken over, and the digests of the manifests it reads.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skypile.config import Config
 from skypile.errors import StaleError
@@ -16,6 +16,9 @@ from skypile.parts import PartFiles
 from skypile.planning import PLAN
 from skypile.settings import plain, settings_of
 from skypile.stage import Stage
+
+if TYPE_CHECKING:
+    from skypile.earlier import Earlier
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Lineage:
 
     def __init__(self, config: Config, manifests: Manifests) -> None:
         self.config, self.manifests, self.root = config, manifests, manifests.root
+        self._earlier_runs: dict[str, tuple[Earlier, ...]] = {}  # by stage
 
     def expected(self, stage: Stage, piece: str, source: str) -> Expected:
         """The fingerprint and inputs of a piece as things stand.
@@ -60,9 +64,29 @@ class Lineage:
                 own["sample"] = [self.config.run.seed, self.config.sample_fraction]
         elif piece == "relate":
             own["sources"] = self.related_sources(stage)  # in order: keys follow it
+            if earlier := self.earlier_runs(stage):
+                own["against"] = [[e.name, e.digest] for e in earlier]
         elif piece == "cut":
             own["applies"] = self.applies(stage, source)
         return digest_of(own)
+
+    def earlier_runs(self, stage: Stage) -> "tuple[Earlier, ...]":
+        """The runs that a stage's relate compares with, as they stood when first asked for.
+
+        Raises:
+            SkypileError: one is missing, stale or measured in another way.
+        """
+        from skypile.earlier import find
+
+        if stage.name not in self._earlier_runs:
+            settings = self.config.settings[stage.name]
+            against = stage.relate.against if stage.relate else None
+            names = against.runs(settings) if against and self.related_sources(stage) else ()
+            own = self.own(stage, "measure", "") if names else ""
+            out = self.config.run.out
+            found = tuple(find(name, out, stage, settings, own) for name in names)
+            self._earlier_runs[stage.name] = found
+        return self._earlier_runs[stage.name]
 
     def pieces(self) -> dict[str, dict[str, Any]]:
         """Every piece of the run by `STAGE.PIECE/SOURCE`: its own half, and what it reads."""

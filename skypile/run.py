@@ -31,7 +31,7 @@ from skypile.manifests import (
 from skypile.planning import Planner
 from skypile.reader import save_record
 from skypile.settings import settings_of
-from skypile.stage import Stage
+from skypile.stage import EarlierRun, Stage
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -223,7 +223,18 @@ class Run:
         tables = {t.name: t for s in self.config.stages for p in s.pieces() for t in s.writes(p)}
         parts = [t.files for t in todo]
         frame = narrow_frame(spark, parts, stage.relate.reads, tables)
-        more = (text_mapper(spark, parts),) if stage.relate.texts else ()
+        more: list[Any] = [text_mapper(spark, parts)] if stage.relate.texts else []
+        if against := stage.relate.against:
+            more.append(
+                [
+                    EarlierRun(
+                        e.name,
+                        narrow_frame(spark, e.parts, against.reads, tables, without="documents"),
+                        text_mapper(spark, e.parts) if e.texts else None,
+                    )
+                    for e in self.lineage.earlier_runs(stage)
+                ]
+            )
         related = stage.relate.relate(self.config.settings[stage.name], frame, *more)
         facts = json.loads(json.dumps(related.facts))
         if facts != dict(related.facts):

@@ -31,7 +31,7 @@ def setting(
 
     piece: which piece of its stage a change of this setting makes stale (read, measure, relate,
     cut); None for one that decides no row. low and high are inclusive. path: a file or
-    folder, relative to the configuration's file. help: one line, with the
+    folder, or a tuple of them, relative to the configuration's file. help: one line, with the
     unit, and the source of the number.
     """
     return dataclasses.field(

@@ -144,8 +144,11 @@ def narrow_frame(
     parts: Sequence[PartFiles],
     reads: Mapping[str, Sequence[str]],
     tables: Mapping[str, Table],
+    *,
+    without: str | None = None,
 ) -> DataFrame:
-    """The documents still in, as a frame of `key` (int64) and the columns asked for.
+    """The documents still in, as a frame of `key` (int64) and the columns asked for. without: a
+    table whose files are not opened, since they may be gone.
 
     A key is the index of the part in `parts`, and the row in it. Columns are read by pyarrow, one
     Spark partition a part; `text` cannot be asked for.
@@ -160,7 +163,9 @@ def narrow_frame(
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for row in batch.to_pylist():
-                yield from _keyed(row["index"], pickle.loads(bytes.fromhex(row["part"])), reads)
+                yield from _keyed(
+                    row["index"], pickle.loads(bytes.fromhex(row["part"])), reads, without
+                )
 
     return _parts_frame(spark, parts).mapInArrow(read, schema)
 
@@ -214,10 +219,10 @@ def _from_texts(
 
 
 def _keyed(
-    index: int, part: PartFiles, reads: Mapping[str, Sequence[str]]
+    index: int, part: PartFiles, reads: Mapping[str, Sequence[str]], without: str | None
 ) -> Iterator[pa.RecordBatch]:
     rows = np.flatnonzero(part.still_in())
-    table = part.narrow(reads)
+    table = part.narrow(reads, ids_of=next(t for t in ("documents", *reads) if t != without))
     wanted = [c for columns in reads.values() for c in columns]
     table = table.select(wanted).take(rows)
     key = pa.array((index << KEY_ROW_BITS) + rows.astype(np.int64))

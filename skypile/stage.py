@@ -110,6 +110,28 @@ class TextMapper(Protocol):
 
 
 @dataclass(frozen=True)
+class EarlierRun:
+    """What the same stage kept in another run: `frame` has a `key` and the columns of `Against`'s
+    reads, `texts` maps its keys; None where the run's texts are gone. name: its folder or URI.
+    """
+
+    name: str
+    frame: "DataFrame"
+    texts: TextMapper | None
+
+
+@dataclass(frozen=True)
+class Against:
+    """Earlier runs that a relate compares with. runs: of settings to their folders or URIs. reads:
+    tables that the stage's measure wrote there, and columns. They are checked before a run does
+    anything, and are in the relate's fingerprint.
+    """
+
+    runs: Callable[[Any], tuple[str, ...]]
+    reads: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class Related:
     """What a relate gives back: rows (`key` int64 and the table's columns) and/or corpus facts."""
 
@@ -122,13 +144,15 @@ class Relate:
     """Corpus-wide: a frame of `key` and narrow columns to a few rows about it, or facts.
 
     relate: of (settings, frame). With `texts` it gets a `TextMapper` as well, to compute something
-    narrow from the texts of some documents (shingles of candidate pairs, say) where they lie.
+    narrow from the texts of some documents (shingles of candidate pairs, say) where they lie. With
+    `against` it gets a list of `EarlierRun` as well.
     """
 
     reads: Mapping[str, tuple[str, ...]]
     relate: Callable[..., Related]
     table: Table | None = None
     texts: bool = False
+    against: Against | None = None
 
 
 @dataclass(frozen=True)

