@@ -11,6 +11,8 @@
     pairs, and 65 copies of one licence make 2,080 pairs that are found or missed together: so each
     document is in one pair of a bin (drawn by the seed); `all_pairs` and `recall_all` are of all.
 (c) `document_revisions`: the pairs that the data set has at J >= .8 or below .6.
+(d) `mirrors_en`, `mirrors_zh`, `mirrors_other`: a crawl of real pages and their mirrors through the
+    pipeline (bench/dedup_crawl.py; it needs Java).
 """
 
 import argparse
@@ -33,6 +35,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from bench import plain_shingles as plain
+from bench.dedup_crawl import crawl
 from bench.dedup_texts import long_documents, near_copies, rows
 from skypile.kernels import minhash, textnorm
 from skypile.kernels.arrow import utf8
@@ -45,6 +48,7 @@ THRESHOLD = 0.8
 SEED = 20_231_030  # of the edited copies; the permutations have the default seed
 BINS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 ROUNDS = 7
+CASES = ("speed", "brute_force", "revisions", "crawl")
 Floats = NDArray[np.float64]
 Signatures = NDArray[np.uint32]
 
@@ -304,15 +308,22 @@ def main() -> None:
     """Print the lines."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--only", choices=CASES, action="append", help="cases; all where absent")
     parser.add_argument("--peers", type=Path, default=ROOT / ".venv-bench/bin/python")
     given = parser.parse_args()
-    peers = PeerProcess(given.peers) if given.peers.exists() else None
-    with tempfile.TemporaryDirectory() as folder:
-        speed(given.data, peers, Path(folder))
-    if peers:
-        peers.close()
-    brute_force(given.data)
-    revisions(given.data)
+    only = given.only or CASES
+    if "speed" in only:
+        peers = PeerProcess(given.peers) if given.peers.exists() else None
+        with tempfile.TemporaryDirectory() as folder:
+            speed(given.data, peers, Path(folder))
+        if peers:
+            peers.close()
+    if "brute_force" in only:
+        brute_force(given.data)
+    if "revisions" in only:
+        revisions(given.data)
+    if "crawl" in only:
+        crawl(given.data, line, recall_line)
 
 
 if __name__ == "__main__":

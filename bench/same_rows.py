@@ -23,9 +23,9 @@ def run_variant(config: str, out: str, cores: int, factor: float) -> None:
     from skypile.config import load
     from skypile.driver import run_config
     from skypile.files import Root
+    from skypile.pipeline import all_stages
     from skypile.plan import find_files
     from skypile.spark import session
-    from skypile.stage import all_stages
 
     loaded = load(config, all_stages())
     sources = []
@@ -47,7 +47,7 @@ def run_variant(config: str, out: str, cores: int, factor: float) -> None:
 def tables(config: str) -> list[str]:
     """Every table of documents that a run of the configuration writes, in order."""
     from skypile.config import load
-    from skypile.stage import all_stages
+    from skypile.pipeline import all_stages
 
     loaded = load(config, all_stages())
     formats = {source.format for source in loaded.sources}

@@ -17,6 +17,8 @@ from skypile.config import Config, Source
 from skypile.errors import SkypileError
 from skypile.files import Found, Root, SliceReader
 from skypile.kernels.streams import uncut
+from skypile.lineage import Lineage
+from skypile.manifests import Manifests
 from skypile.plan import find_files
 
 PROBE_BYTES = 1 << 20  # read from the start of each probed file
@@ -40,6 +42,11 @@ def check_config(config: Config, master: str | None, console: Console) -> None:
     console.print(f"stages    {', '.join(s.name for s in config.stages)}", highlight=False)
     config.validate()
     _check_out(config)
+    lineage = Lineage(config, Manifests(Root(config.run.out)))
+    for stage in config.stages:
+        for run in lineage.earlier_runs(stage):
+            texts = "with" if run.texts else "without"
+            console.print(f"against   {run.name}, {len(run.parts)} parts, {texts} texts")
     cores = local_cores(master or config.spark.master)
     table = Table(title="Sources", title_justify="left")
     for name in ("source", "files", "bytes", "parts about", "ms a MB", "core-hours about"):

@@ -36,7 +36,7 @@ def say(line: str) -> None:
 def load(path: Path, sample: float = 1.0) -> "Config":
     """The configuration of a run of all stages."""
     from skypile.config import load as load_config
-    from skypile.stage import all_stages
+    from skypile.pipeline import all_stages
 
     return load_config(path, all_stages()).sampled(sample)
 
@@ -56,6 +56,10 @@ def run(
     upto: Annotated[str | None, typer.Option(help="all stages up to this one")] = None,
     sample: Annotated[float, typer.Option(help="share of the records, drawn by hash")] = 1.0,
     force: Annotated[bool, typer.Option("--force", help="compute again what is current")] = False,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="an earlier run: drop what it holds (as [dedup] against); repeatable"),
+    ] = None,
     master: Master = None,
 ) -> None:
     """Bring a run up to date: compute what is missing or stale, and print the funnel."""
@@ -63,7 +67,7 @@ def run(
 
     if stage and upto:
         raise SkypileError("--stage and --upto exclude each other")
-    loaded = load(config, sample)
+    loaded = load(config, sample).against(against or ())
     only = stages_upto(loaded, upto) if upto else stage or ()
     run_config(loaded, lambda: start_spark(loaded, master), only, force=force, say=say)
 

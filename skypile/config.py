@@ -14,8 +14,9 @@ from typing import Any
 
 from skypile.errors import ConfigError, SkypileError
 from skypile.files import is_uri
+from skypile.pipeline import check
 from skypile.settings import build, did_you_mean, setting
-from skypile.stage import NO_HINTS, Hints, Stage, check
+from skypile.stage import NO_HINTS, Hints, Stage
 
 # The rows of the paper's Table 1, less the language, which each document shows for itself.
 CATEGORIES = (
@@ -134,6 +135,25 @@ class Config:
             if stage.validate and due and any(x.applies(stage.name) for x in self.sources):
                 stage.validate(self.settings[stage.name])
 
+    def against(self, runs: Sequence[str]) -> "Config":
+        """The same run, compared with earlier ones too (folders or URIs).
+
+        Raises:
+            ConfigError: no stage of it compares with earlier runs.
+        """
+        if not runs:
+            return self
+        settings = dict(self.settings)
+        stages = [s.name for s in self.stages if s.relate and s.relate.against]
+        if not stages:
+            raise ConfigError("--against: no stage of this run compares with earlier runs")
+        more = tuple(_absolute(r, Path.cwd()) for r in runs)
+        for name in stages:
+            known = settings[name].against
+            both = tuple(dict.fromkeys((*known, *more)))
+            settings[name] = dataclasses.replace(settings[name], against=both)
+        return dataclasses.replace(self, settings=settings)
+
     def sampled(self, fraction: float) -> "Config":
         """The same run on a hash sample, written beside it."""
         if not 0 < fraction <= 1:
@@ -234,6 +254,8 @@ def _placed(settings: Any, base: Path) -> Any:
     for name, value in found.items():
         if isinstance(value, Mapping):
             placed[name] = {k: _absolute(path, base) for k, path in value.items()}
+        elif isinstance(value, tuple):
+            placed[name] = tuple(_absolute(path, base) for path in value)
         elif value:
             placed[name] = _absolute(value, base)
     return dataclasses.replace(settings, **placed)

@@ -57,7 +57,9 @@ def stages_upto(config: Config, last: str) -> list[str]:
 
 
 def job(stage: str) -> None:
-    """The `main` of `jobs/NN_stage.py` under spark-submit: `--config F [--sample S] [--force]`."""
+    """The `main` of `jobs/NN_stage.py` under spark-submit: its options are those of
+    `skypile run` that matter for one stage.
+    """
     from skypile.cli import load, say, start_spark
 
     parser = argparse.ArgumentParser(description=f"skypile: stage {stage}")
@@ -65,8 +67,9 @@ def job(stage: str) -> None:
     parser.add_argument("--sample", type=float, default=1.0)
     parser.add_argument("--force", action="store_true")
     parser.add_argument("--master", help="outside spark-submit: any Spark master URL")
+    parser.add_argument("--against", action="append", help="an earlier run; repeatable")
     given = parser.parse_args()
-    config = load(given.config, given.sample)
+    config = load(given.config, given.sample).against(given.against or ())
     run_config(
         config, lambda: start_spark(config, given.master), [stage], force=given.force, say=say
     )

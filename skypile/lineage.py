@@ -6,7 +6,7 @@ be taken over, and the digests of the manifests it reads.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skypile import contents
 from skypile.config import Config
@@ -17,6 +17,9 @@ from skypile.parts import PartFiles
 from skypile.planning import PLAN
 from skypile.settings import plain, settings_of
 from skypile.stage import CORPUS_WIDE, Model, Stage
+
+if TYPE_CHECKING:
+    from skypile.earlier import Earlier
 
 
 def model_path(fit: str, fingerprint: str, name: str) -> str:
@@ -39,6 +42,7 @@ class Lineage:
     def __init__(self, config: Config, manifests: Manifests) -> None:
         self.config, self.manifests, self.root = config, manifests, manifests.root
         self._contents: dict[str, str] = {}
+        self._earlier_runs: dict[str, tuple[Earlier, ...]] = {}  # by stage
 
     def expected(self, stage: Stage, piece: str, source: str) -> Expected:
         """The fingerprint and inputs of a piece as things stand.
@@ -56,7 +60,7 @@ class Lineage:
         own: dict[str, Any] = {
             "piece": f"{stage.name}.{piece}",
             "settings": settings_of(self.config.settings[stage.name], piece),
-            "code": code_digest(stage.module),
+            "code": code_digest(stage.code(piece)),
             "libraries": library_versions(stage.libraries),
             "tables": {t.name: t.version for t in stage.writes(piece)},
         }
@@ -67,6 +71,8 @@ class Lineage:
                 own["sample"] = [self.config.run.seed, self.config.sample_fraction]
         elif piece in CORPUS_WIDE:
             own["sources"] = self.sources_of(stage, piece)  # in order: keys follow it
+            if piece == "relate" and (earlier := self.earlier_runs(stage)):
+                own["against"] = [[e.name, e.digest] for e in earlier]
         elif piece == "cut":
             own["applies"] = self.applies(stage, source)
         if contents := self.contents(stage, piece):
@@ -85,6 +91,24 @@ class Lineage:
                 except InputError:
                     self._contents[path] = "absent"
         return {name: (path, self._contents[path]) for name, path in found.items()}
+
+    def earlier_runs(self, stage: Stage) -> "tuple[Earlier, ...]":
+        """The runs that a stage's relate compares with, as they stood when first asked for.
+
+        Raises:
+            SkypileError: one is missing, stale or measured in another way.
+        """
+        from skypile.earlier import find
+
+        if stage.name not in self._earlier_runs:
+            settings = self.config.settings[stage.name]
+            against = stage.relate.against if stage.relate else None
+            names = against.runs(settings) if against and self.sources_of(stage, "relate") else ()
+            own = self.own(stage, "measure", "") if names else ""
+            out = self.config.run.out
+            found = tuple(find(name, out, stage, settings, own) for name in names)
+            self._earlier_runs[stage.name] = found
+        return self._earlier_runs[stage.name]
 
     def pieces(self) -> dict[str, dict[str, Any]]:
         """Every piece of the run by `STAGE.PIECE/SOURCE`: its own half, and what it reads."""

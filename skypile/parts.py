@@ -48,9 +48,11 @@ class PartFiles:
                     "documents than there are now; `skypile run` brings it up to date"
                 )
 
-    def narrow(self, reads: Mapping[str, Sequence[str]]) -> pa.Table:
-        """Columns of several tables joined by position: `doc_id` and those asked for."""
-        columns: dict[str, Any] = {"doc_id": self._read("documents", ["doc_id"])["doc_id"]}
+    def narrow(self, reads: Mapping[str, Sequence[str]], *, ids_of: str = "documents") -> pa.Table:
+        """Columns of several tables joined by position: `doc_id` (from any table, they all have
+        the same) and those asked for.
+        """
+        columns: dict[str, Any] = {"doc_id": self._read(ids_of, ["doc_id"])["doc_id"]}
         for table, names in reads.items():
             got = self._read(table, [n for n in names if n != "text"])
             for name in got.column_names:

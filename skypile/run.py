@@ -35,7 +35,7 @@ from skypile.manifests import (
 from skypile.planning import Planner
 from skypile.reader import save_record
 from skypile.settings import settings_of
-from skypile.stage import FitInput, Stage
+from skypile.stage import EarlierRun, FitInput, Stage
 from skypile.tables import Table
 
 if TYPE_CHECKING:
@@ -232,8 +232,20 @@ class Run:
         self._say(f"{stage.name}.relate {CORPUS}: {len(todo)} parts")
         spark = self._start_spark()
         parts = [t.files for t in todo]
-        frame = narrow_frame(spark, parts, stage.relate.reads, self._tables())
-        more = (text_mapper(spark, parts),) if stage.relate.texts else ()
+        tables = self._tables()
+        frame = narrow_frame(spark, parts, stage.relate.reads, tables)
+        more: list[Any] = [text_mapper(spark, parts)] if stage.relate.texts else []
+        if against := stage.relate.against:
+            more.append(
+                [
+                    EarlierRun(
+                        e.name,
+                        narrow_frame(spark, e.parts, against.reads, tables, without="documents"),
+                        text_mapper(spark, e.parts) if e.texts else None,
+                    )
+                    for e in self.lineage.earlier_runs(stage)
+                ]
+            )
         related = stage.relate.relate(self.config.settings[stage.name], frame, *more)
         facts = json.loads(json.dumps(related.facts))
         if facts != dict(related.facts):

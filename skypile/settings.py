@@ -32,9 +32,9 @@ def setting(
 
     piece: which piece of its stage a change of this setting makes stale (read, measure, relate,
     fit, cut); None for one that decides no row. low and high are inclusive. path: a file or
-    folder, or several by name, relative to the configuration's file. content: what lies there
-    decides rows, so its digest is part of the fingerprint, and the path itself is not. help: one
-    line, with the unit, and the source of the number.
+    folder, or several, in a tuple or by name, relative to the configuration's file. content: what
+    lies there decides rows, so its digest is part of the fingerprint, and the path itself is not.
+    help: one line, with the unit, and the source of the number.
     """
     given: dict[str, Any] = {"default": default}
     if isinstance(default, dict):  # a dataclass refuses one that all its instances would share

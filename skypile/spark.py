@@ -74,7 +74,8 @@ def session(master: str, driver_memory: str, conf: Mapping[str, str]) -> SparkSe
         builder = builder.config("spark.ui.showConsoleProgress", "false")
         quiet = f"-Dlog4j2.configurationFile=file:{Path(__file__).with_name('log4j2.properties')}"
         builder = builder.config("spark.driver.extraJavaOptions", quiet)
-    for key, value in conf.items():
+    # Rows of shingles are long: without a bound in bytes 10,000 of them go to Python at a time.
+    for key, value in {"spark.sql.execution.arrow.maxBytesPerBatch": "64m", **conf}.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 
@@ -143,8 +144,11 @@ def narrow_frame(
     parts: Sequence[PartFiles],
     reads: Mapping[str, Sequence[str]],
     tables: Mapping[str, Table],
+    *,
+    without: str | None = None,
 ) -> DataFrame:
-    """The documents still in, as a frame of `key` (int64) and the columns asked for.
+    """The documents still in, as a frame of `key` (int64) and the columns asked for. without: a
+    table whose files are not opened, since they may be gone.
 
     A key is the index of the part in `parts`, and the row in it. Columns are read by pyarrow, one
     Spark partition a part; `text` cannot be asked for.
@@ -159,7 +163,9 @@ def narrow_frame(
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for row in batch.to_pylist():
-                yield from _keyed(row["index"], pickle.loads(bytes.fromhex(row["part"])), reads)
+                yield from _keyed(
+                    row["index"], pickle.loads(bytes.fromhex(row["part"])), reads, without
+                )
 
     return _parts_frame(spark, parts).mapInArrow(read, schema)
 
@@ -213,10 +219,10 @@ def _from_texts(
 
 
 def _keyed(
-    index: int, part: PartFiles, reads: Mapping[str, Sequence[str]]
+    index: int, part: PartFiles, reads: Mapping[str, Sequence[str]], without: str | None
 ) -> Iterator[pa.RecordBatch]:
     rows = np.flatnonzero(part.still_in())
-    table = part.narrow(reads)
+    table = part.narrow(reads, ids_of=next(t for t in ("documents", *reads) if t != without))
     wanted = [c for columns in reads.values() for c in columns]
     table = table.select(wanted).take(rows)
     key = pa.array((index << KEY_ROW_BITS) + rows.astype(np.int64))

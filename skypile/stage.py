@@ -1,4 +1,4 @@
-"""The Stage record, and the list of all stages, checked: nothing is read before it is written.
+"""The Stage record: what a stage is made of, and what each piece of it sees and gives back.
 
 A stage is one module in `skypile.stages` with a `STAGE`. It has up to five pieces, each with a
 manifest of its own:
@@ -9,22 +9,16 @@ manifest of its own:
 * `fit`: models of chosen documents, as artifacts of the run;
 * `cut`: thresholds to verdicts.
 
-A changed threshold reruns a cut and nothing dearer. No decorator and no registry: the list is the
-directory.
+A changed threshold reruns a cut and nothing dearer. `skypile.pipeline` has the list of all stages.
 """
 
-import dataclasses
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
-from skypile.errors import SkypileError
 from skypile.tables import DOCUMENTS, READ_LOG, RECORDS, Table, verdicts
 
 if TYPE_CHECKING:
@@ -118,6 +112,28 @@ class TextMapper(Protocol):
 
 
 @dataclass(frozen=True)
+class EarlierRun:
+    """What the same stage kept in another run: `frame` has a `key` and the columns of `Against`'s
+    reads, `texts` maps its keys; None where the run's texts are gone. name: its folder or URI.
+    """
+
+    name: str
+    frame: "DataFrame"
+    texts: TextMapper | None
+
+
+@dataclass(frozen=True)
+class Against:
+    """Earlier runs that a relate compares with. runs: of settings to their folders or URIs. reads:
+    tables that the stage's measure wrote there, and columns. They are checked before a run does
+    anything, and are in the relate's fingerprint.
+    """
+
+    runs: Callable[[Any], tuple[str, ...]]
+    reads: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class Related:
     """What a relate gives back: rows (`key` int64 and the table's columns) and/or corpus facts."""
 
@@ -130,13 +146,15 @@ class Relate:
     """Corpus-wide: a frame of `key` and narrow columns to a few rows about it, or facts.
 
     relate: of (settings, frame). With `texts` it gets a `TextMapper` as well, to compute something
-    narrow from the texts of some documents (shingles of candidate pairs, say) where they lie.
+    narrow from the texts of some documents (shingles of candidate pairs, say) where they lie. With
+    `against` it gets a list of `EarlierRun` as well.
     """
 
     reads: Mapping[str, tuple[str, ...]]
     relate: Callable[..., Related]
     table: Table | None = None
     texts: bool = False
+    against: Against | None = None
 
 
 @dataclass(frozen=True)
@@ -216,6 +234,15 @@ class Stage:
         """Where the stage is written: hashed, with its kernels, into its fingerprints."""
         return self.config.__module__
 
+    def code(self, piece: str) -> str:
+        """The module that, with what it imports, decides the rows of a piece: the stage's, or, of
+        a measure, the one where its kernel is made, so that work on the rest of a big stage does
+        not measure everything again.
+        """
+        if piece == "measure" and self.measure:
+            return self.measure.make_kernel.__module__
+        return self.module
+
     def pieces(self) -> tuple[str, ...]:
         """The names of its pieces, in the order in which they run."""
         return tuple(p for p in PIECES if getattr(self, p))
@@ -237,83 +264,3 @@ class Stage:
     def reads(self, piece: str) -> Mapping[str, tuple[str, ...]]:
         """Table name to columns that a piece reads (none for `read`)."""
         return {} if piece == "read" else getattr(self, piece).reads
-
-
-def check(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """The same stages, by step.
-
-    Raises:
-        SkypileError: two stages share a name, a step or a table; one reads a table that is written
-            later or never, a column it does not have, text in a corpus-wide piece, or there a type
-            that Spark does not know; a setting does not say which piece it decides.
-    """
-    stages = tuple(sorted(stages, key=lambda s: (s.step, s.name)))
-    for attribute in ("name", "step"):
-        values = [getattr(s, attribute) for s in stages]
-        if twice := sorted({v for v in values if values.count(v) > 1}):
-            raise SkypileError(f"two stages have the {attribute} {twice[0]!r}")
-    written: dict[str, Table] = {"documents": DOCUMENTS}
-    for stage in stages:
-        _check_settings(stage)
-        for piece in stage.pieces():
-            for table, columns in stage.reads(piece).items():
-                if table not in written:
-                    raise SkypileError(
-                        f"stage {stage.name} reads table {table!r} before it is written"
-                    )
-                if odd := set(columns) - set(written[table].schema.names):
-                    raise SkypileError(
-                        f"stage {stage.name} reads columns that {table} lacks: {odd}"
-                    )
-                if piece != "measure" and table == "documents" and "text" in columns:
-                    raise SkypileError(
-                        f"stage {stage.name}: only a measure may read text, {piece} asks for it"
-                    )
-            if piece in CORPUS_WIDE:
-                _check_types(stage, piece, written)
-            if piece == "measure":
-                _check_models(stage, stages)
-            for table_ in stage.writes(piece) if piece != "read" else ():
-                if table_.name in written:
-                    raise SkypileError(f"two stages write table {table_.name!r}")
-                written[table_.name] = table_
-    return stages
-
-
-def _check_settings(stage: Stage) -> None:
-    for f in dataclasses.fields(stage.config):
-        piece = f.metadata.get("piece", "")
-        if piece is not None and piece not in stage.pieces():
-            raise SkypileError(
-                f"setting {f.name} of stage {stage.name} says it decides piece {piece!r}; the "
-                f"stage has {', '.join(stage.pieces())} (None: it decides no row)"
-            )
-
-
-def _check_models(stage: Stage, stages: tuple[Stage, ...]) -> None:
-    assert stage.measure
-    fits = {s.name for s in stages if s.fit and s.step < stage.step}
-    for name in set(stage.measure.models) & {s.name for s in stages} - fits:
-        raise SkypileError(f"stage {stage.name} uses models of {name}, which fits none before it")
-
-
-def _check_types(stage: Stage, piece: str, written: Mapping[str, Table]) -> None:
-    """Spark has no unsigned integers, which would show only when the frame is made."""
-    fields = [written[t].schema.field(c) for t, cs in stage.reads(piece).items() for c in cs]
-    fields += [f for table in stage.writes(piece) for f in table.schema]
-    for f in fields:
-        kind = f.type.value_type if pa.types.is_list(f.type) else f.type
-        if pa.types.is_unsigned_integer(kind):
-            raise SkypileError(
-                f"stage {stage.name}: column {f.name} is {f.type}: Spark has no unsigned integers"
-            )
-
-
-@cache
-def all_stages() -> tuple[Stage, ...]:
-    """Every stage in `skypile.stages`, by step, checked."""
-    import skypile.stages
-
-    names = sorted(m.name for m in pkgutil.iter_modules(skypile.stages.__path__))
-    modules = [importlib.import_module(f"skypile.stages.{name}") for name in names]
-    return check(tuple(m.STAGE for m in modules if hasattr(m, "STAGE")))

@@ -30,8 +30,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, spark: "SparkSession") ->
     from skypile import lmplz
     from skypile.config import load
     from skypile.driver import run_config
+    from skypile.pipeline import all_stages
     from skypile.sample.crawl import write_sample
-    from skypile.stage import all_stages
 
     base = tmp_path_factory.mktemp("demo")
     (base / "conf").mkdir()

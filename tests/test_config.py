@@ -8,8 +8,8 @@ import pytest
 
 from skypile.config import from_table, load
 from skypile.errors import ConfigError
+from skypile.pipeline import all_stages
 from skypile.settings import build, settings_of
-from skypile.stage import all_stages
 from tests import toy
 
 SOURCE = {

@@ -11,7 +11,7 @@ import pytest
 from skypile.config import load
 from skypile.driver import run_config
 from skypile.ledger import Ledger
-from skypile.stage import all_stages
+from skypile.pipeline import all_stages
 from tests.conftest import REPO
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pytest
 
 from skypile.errors import SkypileError
+from skypile.pipeline import all_stages, check
 from skypile.settings import setting
-from skypile.stage import Measure, Relate, all_stages, check
+from skypile.stage import Measure, Relate
 from skypile.tables import Table
 from tests.toy import LENGTH, LENGTHS, LINES, TRIM, make_length_kernel, rank
 

@@ -16,8 +16,9 @@ import pyarrow as pa
 from skypile.config import Config as RunConfig
 from skypile.config import from_table
 from skypile.kernels.ids import doc_id, payload_digest, text_digest
+from skypile.pipeline import check
 from skypile.settings import setting
-from skypile.stage import Cut, Hints, Measure, Read, Relate, Related, Row, Stage, check
+from skypile.stage import Cut, Hints, Measure, Read, Relate, Related, Row, Stage
 from skypile.tables import Table, field
 
 

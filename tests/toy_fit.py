@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from skypile import artifacts
 from skypile.artifacts import Card
+from skypile.pipeline import check
 from skypile.settings import setting
-from skypile.stage import Cut, Fit, FitInput, Measure, Model, Stage, check
+from skypile.stage import Cut, Fit, FitInput, Measure, Model, Stage
 from skypile.tables import Table, field, verdict_rows
 from tests.toy import TOYS
 

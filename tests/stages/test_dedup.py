@@ -12,13 +12,14 @@ import pytest
 
 from skypile.config import from_table
 from skypile.driver import run_config
-from skypile.errors import ConfigError, SkypileError
+from skypile.errors import ConfigError
 from skypile.kernels.jaccard import jaccard, shingle_sets
 from skypile.ledger import Ledger
 from skypile.manifests import CORPUS
+from skypile.pipeline import all_stages
 from skypile.settings import build
-from skypile.stage import all_stages
-from skypile.stages.dedup import Config, make_measure_kernel
+from skypile.stages.dedup import Config
+from skypile.stages.dedup_signatures import make_measure_kernel
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -219,9 +220,10 @@ def test_the_same_survivors_for_any_parts_and_engine_settings(tmp_path: Path, st
     settings = {"bands": 20, "rows": 5, "max_all_pairs": 2}
     spark = start()
     found = []
-    for number, (part_bytes, adaptive, shuffles) in enumerate(
-        [(4096, "true", "2"), (1 << 20, "false", "3")]
+    for number, (part_bytes, adaptive, shuffles, on_driver) in enumerate(
+        [(4096, "true", "2", 10**6), (1 << 20, "false", "3", 10**6), (8192, "false", "3", 0)]
     ):
+        settings["max_driver_rows"] = on_driver
         spark.conf.set("spark.sql.adaptive.enabled", adaptive)
         spark.conf.set("spark.sql.shuffle.partitions", shuffles)
         try:
@@ -230,7 +232,7 @@ def test_the_same_survivors_for_any_parts_and_engine_settings(tmp_path: Path, st
         finally:
             spark.conf.set("spark.sql.adaptive.enabled", "true")
             spark.conf.set("spark.sql.shuffle.partitions", "2")
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
     texts = {r["id"]: r["text"] for r in rows}
     for name, row in found[0].items():
         if row["winner"]:
@@ -241,13 +243,10 @@ def test_the_same_survivors_for_any_parts_and_engine_settings(tmp_path: Path, st
 
 
 @pytest.mark.spark
-def test_nothing_alike_and_too_much_for_the_driver(tmp_path: Path, start: Start) -> None:
+def test_nothing_alike_is_no_work(tmp_path: Path, start: Start) -> None:
     rows = [{"id": str(i), "text": english(i)} for i in range(5)]
-    found = dedup(tmp_path / "1", start, {"a": rows})
+    found = dedup(tmp_path / "1", start, {"a": rows}, max_driver_rows=0)
     assert len(kept(found)) == 5
-    rows.append({"id": "near", "text": edited(english(0), 0.03, 1)})
-    with pytest.raises(SkypileError, match="more than max_driver_rows"):
-        dedup(tmp_path / "2", start, {"a": rows}, max_driver_rows=1, bands=32, rows=4)
 
 
 @pytest.mark.spark
@@ -281,8 +280,19 @@ def test_settings_are_checked() -> None:
     assert curve["0.80"] == pytest.approx(0.867, abs=0.001)
 
 
+def test_work_on_the_clustering_measures_nothing_again() -> None:
+    from skypile.fingerprints import _kernel_closure
+
+    dedup = next(s for s in all_stages() if s.name == "dedup")
+    measured = _kernel_closure(dedup.code("measure"))
+    assert {"skypile.kernels.minhash", "skypile.kernels.tokens"} <= measured
+    assert "skypile.kernels.components" not in measured
+    assert dedup.code("relate") == dedup.code("cut") == "skypile.stages.dedup"
+
+
 def test_the_module_that_verifies_is_part_of_the_fingerprint() -> None:
     from skypile.fingerprints import _kernel_closure
 
     found = _kernel_closure("skypile.stages.dedup")
-    assert {"skypile.stages.dedup_pairs", "skypile.kernels.jaccard"} <= found
+    parts = {f"skypile.stages.dedup_{part}" for part in ("components", "pairs", "verify")}
+    assert parts | {"skypile.kernels.jaccard"} <= found

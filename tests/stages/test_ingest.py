@@ -21,8 +21,9 @@ from skypile.driver import run_config
 from skypile.errors import ConfigError, InputError, RejectBudgetError
 from skypile.kernels.warc import record_boundaries
 from skypile.ledger import Ledger
+from skypile.pipeline import all_stages
 from skypile.settings import build
-from skypile.stage import Hints, all_stages
+from skypile.stage import Hints
 from skypile.stages import ingest
 from skypile.stages.ingest import STAGE, Config, IngestKernel, judge
 from skypile.tables import DOCUMENTS, READ_LOG, RECORDS

@@ -20,8 +20,9 @@ from skypile.fits.reference import Page, ReferenceSettings, fit_reference
 from skypile.kernels.perplexity import cutoffs
 from skypile.kernels.textnorm import han_fold
 from skypile.ledger import Ledger
+from skypile.pipeline import all_stages
 from skypile.settings import build
-from skypile.stage import Model, all_stages
+from skypile.stage import Model
 from skypile.stages.fit_reference import place_of
 from skypile.stages.quality import Config, make_cut_kernel, make_measure_kernel, validate
 
