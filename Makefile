@@ -85,7 +85,7 @@ test-slow: install java lmplz  ## clusters, faults, matrices (up to an hour)
 soak: install java  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
-.PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-wikipedia bench-perplexity same-rows
+.PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-wikipedia bench-perplexity bench-signals same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
@@ -94,6 +94,9 @@ bench-encoding: install  ## charsets: share of files decoded to the gold text
 
 bench-perplexity: install  ## language models of Wikipedia: ordering of registers, docs/s, KenLM's own query
 	@$(PY) -m bench.perplexity --data $(SHARED)/data
+
+bench-signals: install  ## signals, rules, personal data, block lists: speed, what clean text loses
+	@$(PY) -m bench.signals --data $(SHARED)/data
 
 bench-read: install  ## archives: records/s and MB/s of reading beside plain fastwarc
 	@$(PY) -m bench.read --data $(SHARED)/data

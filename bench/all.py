@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-BENCHES = ("read", "encoding", "extract", "wikipedia", "language", "dedup", "perplexity")
+BENCHES = ("read", "encoding", "extract", "wikipedia", "language", "dedup", "perplexity", "signals")
 DOC = Path(__file__).resolve().parent.parent / "docs/bench.md"
 COLUMNS = (
     "case",
