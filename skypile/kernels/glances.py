@@ -56,6 +56,17 @@ def _enough_digits(c: U32, i: int) -> bool:
 
 
 @compiled
+def _is_first_group(c: U32, i: int) -> bool:
+    """Whether 2000: to 3fff: stands at i, as global IPv6 addresses begin."""
+    if not (char_at(c, i) == 50 or char_at(c, i) == 51) or char_at(c, i + 4) != COLON:
+        return False
+    found = True
+    for k in range(i + 1, i + 4):
+        found = found and (is_digit(c[k]) or (c[k] >= 97 and c[k] <= 102))
+    return found
+
+
+@compiled
 def is_promising(c: U32, i: int) -> bool:
     """Whether a number or address may begin at i: a digit that follows none, + or (."""
     if c[i] == PLUS or c[i] == OPEN:
@@ -67,13 +78,10 @@ def is_promising(c: U32, i: int) -> bool:
     if after == DOT and size <= 3:
         return may_begin(c, i)
     first = c[i]
-    if size <= 4 and (after == COLON or 97 <= after <= 102):  # 2000 to 3fff
-        if not (first == 50 or first == 51) or char_at(c, i + 4) != COLON:
-            return False
-        for k in range(i + 1, i + 4):
-            if not (is_digit(c[k]) or (c[k] >= 97 and c[k] <= 102)):
-                return False
-        return may_begin(c, i)
+    if size <= 4 and (after == COLON or (after >= 97 and after <= 102)):
+        # An IPv6 address or nothing, and no later group of one that failed.
+        chain = char_at(c, i - 1) == COLON and _is_first_group(c, i - 5)
+        return _is_first_group(c, i) and not chain and may_begin(c, i)
     # Only what is whole by itself, or an ID in groups, may stand behind another group.
     parts = size != 6 and size != 11 and size != 13 and size != 15 and size != 17 and size != 18
     if parts and chained(c, i):

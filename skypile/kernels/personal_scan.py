@@ -221,7 +221,7 @@ def _number(
     while size < 5 and is_digit(char_at(c, i + size)):
         size += 1
     after = char_at(c, i + size)
-    if after == COLON or (size < 5 and 97 <= after <= 102):
+    if after == COLON or (size < 5 and (after >= 97 and after <= 102)):
         end = ipv6(c, i) if c[i] in (50, 51) else 0
         return end, IP
     if after == DOT and size <= 3:
