@@ -1,9 +1,11 @@
-"""How near an extracted text is to a gold text: overlap of word 4-grams. Pure functions.
+"""How near an extracted text is to a gold text: overlap of word 4-grams; halves of sets, to choose
+on one and report on the other. Pure functions.
 
 Left out: order beyond four words, punctuation and white space, which extractors and annotators
 treat each in their own way.
 """
 
+import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -56,3 +58,10 @@ def snippets(text: str, wanted: list[str], unwanted: list[str]) -> tuple[int, in
     found = sum(" ".join(s.split()) in flat for s in wanted)
     wrong = sum(" ".join(s.split()) in flat for s in unwanted)
     return found, wrong, len(wanted) - found
+
+
+def half(text: str) -> str:
+    """`tune` or `test`, by a hash of the text: what is chosen by looking is chosen on `tune`."""
+    return (
+        "test" if hashlib.sha256(text.encode("utf8", "surrogatepass")).digest()[0] % 2 else "tune"
+    )

@@ -242,7 +242,7 @@ def ask_about(
             f"{language}/{other} against {name}", "auc", round(reached, 4), "fraction",
             **target, peer="baseline of form", peer_value=round(plain, 4),
             fit=reached - plain >= 0.05, fitted_on=one,
-            documents=[len(articles_asked), len(starts)],
+            n=len(starts), positives=len(articles_asked),
         )  # fmt: skip
 
 
@@ -271,7 +271,7 @@ def bench_script(data: Path, work: Path) -> None:
     worst = float(moved.max())
     line(
         "zh", "script_shift", round(worst, 4), "fraction", target=0.05, ok=worst < 0.05,
-        median=round(float(np.median(moved)), 5), documents=len(texts),
+        median=round(float(np.median(moved)), 5), n=len(texts),
     )  # fmt: skip
 
 
@@ -332,11 +332,11 @@ def bench_dirty(data: Path, work: Path) -> None:
     line(
         "web_text/dirty", "recall", dropped / len(kept["dirty"]), "fraction",
         precision=round(dropped / max(1, dropped + wrong), 4),
-        documents=[len(kept["dirty"]), len(kept["clean"])],
+        n=len(kept["dirty"]), clean=len(kept["clean"]),
     )  # fmt: skip
     for name, shown in ((None, "spam"), ("ordinary", "zh_web_text"), ("page", "gold pages")):
         share = kept[name].count(True) / len(kept[name])
-        line(f"zh/{shown}", "kept", round(share, 4), "fraction", documents=len(kept[name]))
+        line(f"zh/{shown}", "kept", round(share, 4), "fraction", n=len(kept[name]))
 
 
 def main() -> None:

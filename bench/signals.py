@@ -8,6 +8,7 @@ expressions of FineWeb's kind, e-mail and IPv4 alone, which is less than ours do
 
 import argparse
 import gzip
+import html
 import json
 import random
 import re
@@ -21,28 +22,60 @@ from typing import Any
 
 import psutil
 
+from bench.metrics import half
 from bench.plain_signals import plain
 from skypile.blocklists import compile_lists, load
 from skypile.files import Root
 from skypile.kernels import personal, rules, signals
+from skypile.sample.generators import SPAM, spam, word_salad
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"
 MB = 1e6
 ENTRIES = 1_000_000
-HOSTILE = {
-    "hostile_points": "1.1.1." * 166_667,
-    "hostile_equals": "=" * 1_000_000,
-    "hostile_digits": "1234567890" * 100_000,
-    "hostile_at": "a@" * 500_000,
-    "hostile_dashes": "1-" * 500_000,
-    "hostile_plus": "+1" * 500_000,
-    "hostile_brackets": "(1" * 500_000,
-    "hostile_cards": "6222021202000000009 " * 50_000,
-    "hostile_ids": "110101199003077759 " * 52_631,
-    "hostile_landlines": "010-12345678 " * 76_923,
-}
+# What is repeated to a megabyte: pieces that look like the beginning of something, over and over.
+HOSTILE = (
+    *("1.1.1.", "=", "1", "１", "1234567890", "a", "字", "@", "a@", "a@a.a.", "a.b@c.", "x@y.co,"),
+    *(
+        "a" * 64 + "@",
+        "a@" + "b." * 120,
+        "a@" + "b-" * 120,
+        "-@",
+        "8.8.8.8 ",
+        "8.8.8.8版",
+        "1.",
+        "12.",
+    ),
+    *("version 1.2.3.4 ", "2001:", "2a02:1:", "2001:a:b:c:d:e:f:", "2f0f:", "2f:2f:", "2::", "::1"),
+    *("1-", "12 ", "09 ", "01 ", "123 ", "1 2 ", "0 1 2 3 4 5 6 7 8 9 ", "86 138 ", "0086 1"),
+    *("138 1234 567 ", "13812345678 ", "13812345678，", "1234567890-", "1-415-555-267 "),
+    *("415 555 2671 ", "415-555-2671 ", "415.555.2671 ", "02 2345 67 ", "0912-345-67 "),
+    *("+1", "(1", "+86 1", "+86 138", "+861381234567", "(+86 138 1234 567) ", "+1 415 555 267"),
+    *("(010)", "(010)1", "((010) 12345678 ", "(0755) 8-", "+1.2-3 4.5-6 ", "+", "("),
+    *(
+        "010-12345678 ",
+        "电话",
+        "话(010)12345678",
+        "电话1234567 ",
+        "tel 2345678 ",
+        "cell 010-1234567",
+    ),
+    *("6222021202000000009 ", "4111 1111 1111 1112,", "4111 1111 1111 1111 111 ", "6 1234567890 "),
+    *(
+        "621234 1234567890 ",
+        "110101199003077759 ",
+        "110101900307776 ",
+        "id no 110101 19900307 775 ",
+    ),
+    *("<PHONE>", "<EMAIL>", "<"),
+)
 EMAIL = re.compile(r"\b[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b")
 IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)")
+CLEAN = (
+    "_news",
+    "_decoded",
+    "_without_lottery",
+    "_without_lottery_test",
+)  # cases that a target is set for
 LOTTERY = re.compile("开奖|彩票|竞彩|大乐透|双色球|快乐8|排列三|福彩|红单|胜负彩")
 
 
@@ -69,6 +102,11 @@ def seconds(repeat: int, *calls: Callable[[], object]) -> list[float]:
     return [statistics.median(taken) for taken in times]
 
 
+def hostile(piece: str, size: int) -> str:
+    """A text of some `size` bytes, the piece over and over."""
+    return piece * (size // len(piece.encode()) + 1)
+
+
 def bench_signals(data: Path, repeat: int) -> None:
     web, chinese = (rows(data / f"{name}/texts.jsonl.gz") for name in ("web_text", "zh_web_text"))
     sets = {
@@ -87,24 +125,41 @@ def bench_signals(data: Path, repeat: int) -> None:
 
 
 def bench_rules(data: Path) -> None:
-    """What the profiles drop of texts that are clean, and of the labelled ones."""
+    """What the profiles drop: of clean texts, of lottery pages and spam, and of labelled ones.
+
+    News of zh_web_text has HTML entities that nobody decoded (`&nbsp;`), which no text of the
+    pipeline has: `decoded` is the same documents with them decoded, as a parser does. Lottery pages
+    of zh_news are told by their words, which no rule looks at. `test` halves were not looked at
+    when the profile was made (`bench.metrics.half`).
+    """
     web, chinese = (rows(data / f"{name}/texts.jsonl.gz") for name in ("web_text", "zh_web_text"))
     news = [r["text"] for r in chinese if r["domain"].startswith("news")]
     sina = [r["text"] for r in rows(data / "skywork_release/zh_news.jsonl.gz")]
+    clear = [t for t in sina if not LOTTERY.search(t)]
+    finance = [r["text"] for r in rows(data / "skywork_release/zh_finance.jsonl.gz")]
     domain = rows(data / "domain_text/texts.jsonl.gz")
+    crawl = [r["text"] for r in web if r["lang"] == "zh" and not r["quality"]]
+    made = [spam("zh", SPAM["zh"][i % len(SPAM["zh"])], i, 7).gold_text for i in range(60)]
     sets = {
         ("zh", "zh_web_text_news"): news,
-        ("zh", "zh_web_text_news_without_html_entities"): [t for t in news if "&nbsp;" not in t],
+        ("zh", "zh_web_text_news_decoded"): [html.unescape(t) for t in news],
         ("zh", "zh_news"): sina,
-        ("zh", "zh_news_without_lottery"): [t for t in sina if not LOTTERY.search(t)],
+        ("zh", "zh_news_without_lottery"): clear,
+        ("zh", "zh_news_without_lottery_test"): [t for t in clear if half(t) == "test"],
+        ("zh", "zh_finance_test"): [t for t in finance if half(t) == "test"],
+        ("zh", "zh_news_lottery"): [t for t in sina if LOTTERY.search(t)],
+        ("zh", "web_text_crawl"): crawl,
+        ("zh", "web_text_dirty"): [r["text"] for r in web if r["quality"] == "dirty"],
+        ("zh", "sample_spam"): made,
+        ("zh", "sample_word_salad"): [word_salad("zh", i, 7).gold_text for i in range(60)],
         ("gopher", "abc_news"): [r["text"] for r in domain if r["domain"] == "science+rural news"],
     }
     for (profile, case), texts in sets.items():
         found = rules.apply(rules.profile(profile), signals.measure(texts))
         reasons = Counter(r for r in found if r)
         share = reasons.total() / len(texts)
-        clean = {"target": 0.05, "ok": share <= 0.05} if "without" in case else {}
-        more = {"engine": profile, "documents": len(texts), "reasons": dict(reasons.most_common(6))}
+        clean = {"target": 0.05, "ok": share <= 0.05} if case.endswith(CLEAN) else {}
+        more = {"engine": profile, "n": len(texts), "reasons": dict(reasons.most_common(6))}
         line(case, "dropped_fraction", share, "", **clean, **more)
     labelled = [r for r in web if r["quality"] in ("clean", "dirty")]
     batch = signals.measure([r["text"] for r in labelled])
@@ -114,7 +169,7 @@ def bench_rules(data: Path) -> None:
         dirty = dropped.count("dirty")
         precision = dirty / len(dropped) if dropped else 0.0
         for metric, value in (("precision", precision), ("recall", dirty / 10)):
-            line("web_text_labelled", metric, value, "", engine=profile, documents=len(labelled))
+            line("web_text_labelled", metric, value, "", engine=profile, n=len(labelled))
 
 
 def bench_personal(data: Path, repeat: int) -> None:
@@ -132,11 +187,12 @@ def bench_personal(data: Path, repeat: int) -> None:
         found = Counter(kind for text in texts for _, _, kind in personal.find(text))
         more = {"peer": "re_email_ipv4", "peer_value": size / peer, "found": dict(found)}
         line(case, "mb_per_s", size / ours, "MB/s", **more)
-    for case, text in HOSTILE.items():
+    for piece in HOSTILE:
+        text = hostile(piece, 1_000_000)
         size = len(text.encode()) / MB
         (ours,) = seconds(repeat, lambda: personal.mask(text))  # noqa: B023
         taken = 1000 * ours / size
-        line(case, "ms_per_mb", taken, "ms/MB", target=50, ok=taken < 50)
+        line(f"hostile {piece[:20]}", "ms_per_mb", taken, "ms/MB", target=50, ok=taken < 50)
 
 
 def bench_blocklist(repeat: int) -> None:

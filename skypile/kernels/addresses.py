@@ -128,7 +128,7 @@ def ipv6(c: U32, i: int) -> int:
     first = second = 0
     while groups < 8:
         start, number = j, 0
-        while j < len(c) and j - start < 4 and (is_digit(c[j]) or 97 <= c[j] <= 102):
+        while j < len(c) and j - start < 4 and (is_digit(c[j]) or (c[j] >= 97 and c[j] <= 102)):
             number = 16 * number + (c[j] - 48 if c[j] < 58 else c[j] - 87)
             j += 1
         if j == start:

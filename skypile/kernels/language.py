@@ -44,6 +44,10 @@ _HAS_SCRIPT = frozenset({"ja", "ko", "en"}) | SINITIC  # never the answer for an
 WIDE_WEIGHT = 3.5  # English letters that a Han, kana or hangul character counts as
 MIN_WIDE_SHARE = 0.2  # weighted; Chinese pages full of code have 0.3, English ones on China 0.05
 SURE_WIDE_SHARE = 0.3  # below it, what reads as English is English
+# A Han letter in twenty. From here to MIN_WIDE_SHARE a text is East Asian where its Latin part
+# reads as no language, the likeliest below LIKELY: code and tables with some Chinese around.
+CODE_WIDE_SHARE = 0.156
+LIKELY = 0.5
 MIN_HANGUL_SHARE = 0.25  # of the East Asian characters
 
 # Words that English has nearly to itself, and common ones that others have too.
@@ -211,8 +215,12 @@ def _decide(scripts: Profile, probs: Mapping[str, float], seen: str) -> tuple[st
         if scripts.latin < scripts.letters - scripts.wide - scripts.latin:
             return next(iter(rest.items()), ("und", 0.0))
         english = english_probability(seen, probs.get("en", 0.0))
-        return ("en", english) if english >= 0.5 else next(iter(rest.items()), ("und", 0.0))
-    if wide_share < SURE_WIDE_SHARE:
+        if english >= 0.5:
+            return "en", english
+        found = next(iter(rest.items()), ("und", 0.0))
+        if wide_share < CODE_WIDE_SHARE or found[1] >= LIKELY:
+            return found
+    elif wide_share < SURE_WIDE_SHARE:
         english = english_probability(seen, probs.get("en", 0.0))
         if english >= 0.5:
             return "en", english

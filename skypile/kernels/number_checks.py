@@ -147,13 +147,16 @@ def is_international(d: U8, size: int) -> bool:
 
 
 @compiled
-def lengths_are(groups: I64, count: int, a: int, b: int, c: int, e: int) -> bool:
-    """Whether the first groups of digits have these lengths; 0 for no further group."""
+def lengths_are(groups: I64, at: int, count: int, a: int, b: int, c: int, e: int) -> bool:
+    """Whether the groups of digits from `at` on have these lengths; 0 for no further group.
+
+    count: how many groups there are.
+    """
     need = 1 + (b > 0) + (c > 0) + (e > 0)
     return (
-        count >= need
-        and groups[0] == a
-        and (b == 0 or groups[1] == b)
-        and (c == 0 or groups[2] == c)
-        and (e == 0 or groups[3] == e)
+        count - at >= need
+        and groups[at] == a
+        and (b == 0 or groups[at + 1] == b)
+        and (c == 0 or groups[at + 2] == c)
+        and (e == 0 or groups[at + 3] == e)
     )

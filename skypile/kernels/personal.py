@@ -22,9 +22,8 @@ import functools
 
 import numpy as np
 
-from skypile.kernels import characters, personal_scan, surroundings
+from skypile.kernels import characters, personal_scan, placeholders, surroundings
 from skypile.kernels.compiled import I64, U32
-from skypile.kernels.surroundings import FILLED
 
 KINDS = {
     surroundings.EMAIL: "email",
@@ -114,7 +113,7 @@ def find(text: str) -> list[tuple[int, int, str]]:
     """(start, end, kind) of each piece of personal data, by start, in code points; none overlap."""
     if not text:
         return []
-    spans = _spans(text)
+    spans = _spans(characters.code_points(text))
     kinds = [KINDS[kind] for kind in spans[:, 2].tolist()]
     return list(zip(spans[:, 0].tolist(), spans[:, 1].tolist(), kinds, strict=True))
 
@@ -123,36 +122,39 @@ def mask(text: str) -> tuple[str, dict[str, int]]:
     """The text with placeholders in place of personal data, and how many of each kind (only of the
     kinds that occur, in the order of PLACEHOLDERS).
     """
-    pieces, last = [], 0
-    counts = dict.fromkeys(PLACEHOLDERS, 0)
-    for start, end, kind in find(text):
-        pieces += [text[last:start], PLACEHOLDERS[kind]]
-        counts[kind] += 1
-        last = end
-    masked = "".join([*pieces, text[last:]])
-    return masked, {kind: count for kind, count in counts.items() if count}
+    points = characters.code_points(text)
+    spans = _spans(points) if text else np.zeros((0, 3), np.int64)
+    if not len(spans):
+        return text, {}
+    longest = max(map(len, PLACEHOLDERS.values()))
+    out = np.empty(len(text) + longest * len(spans), np.uint32)
+    size = placeholders.mask(points, spans, _placeholders(), out)
+    masked = out[:size].tobytes().decode("utf-32-le", "surrogatepass")
+    counts = np.bincount(spans[:, 2], minlength=1 + len(KINDS)).tolist()
+    return masked, {kind: counts[code] for code, kind in KINDS.items() if counts[code]}
 
 
-def _spans(text: str) -> I64:
-    folded = characters.folding()[characters.code_points(text)]
-    for kind, placeholder in PLACEHOLDERS.items():
-        at = text.find(placeholder)
-        while at >= 0:
-            code = next(k for k, name in KINDS.items() if name == kind)
-            folded[at : at + len(placeholder)] = FILLED + code
-            at = text.find(placeholder, at + len(placeholder))
-    out = np.empty((len(text) // 5 + 2, 3), np.int64)
+def _spans(points: U32) -> I64:
+    """Rows of (start, end, kind), by start."""
+    folded = characters.folding()[points]
+    placeholders.fill(points, _placeholders(), folded)
+    out = np.empty((len(points) // 5 + 2, 3), np.int64)
     spans = out[: personal_scan.scan(folded, *_words(), out)]
     return spans[np.argsort(spans[:, 0])]
 
 
 @functools.cache
+def _placeholders() -> U32:
+    """[kind, character], 0 behind the last; the row of no kind is empty."""
+    table = np.zeros((1 + len(KINDS), 1 + max(map(len, PLACEHOLDERS.values()))), np.uint32)
+    for code, kind in KINDS.items():
+        points = characters.code_points(PLACEHOLDERS[kind])
+        table[code, : len(points)] = points
+    return table
+
+
+@functools.cache
 def _words() -> tuple[U32, U32, U32]:
-    """The words that numbers stand behind, as the scanner reads them: from the end, 0 behind."""
-    found = []
-    for words in (PHONE_WORDS, ID_WORDS, VERSION_WORDS):
-        table = np.zeros((len(words), max(map(len, words)) + 1), np.uint32)
-        for row, word in zip(table, words, strict=True):
-            row[: len(word)] = characters.code_points(word)[::-1]
-        found.append(table)
-    return found[0], found[1], found[2]
+    """The words that numbers stand behind, as the scanner reads them."""
+    tables = [surroundings.word_table(w) for w in (PHONE_WORDS, ID_WORDS, VERSION_WORDS)]
+    return tables[0], tables[1], tables[2]

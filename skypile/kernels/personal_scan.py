@@ -9,6 +9,7 @@ import numpy as np
 from skypile.kernels import number_checks as numbers
 from skypile.kernels.addresses import email, ipv4, ipv6
 from skypile.kernels.compiled import I64, U8, U32, compiled
+from skypile.kernels.glances import chained, is_promising
 from skypile.kernels.number_checks import lengths_are
 from skypile.kernels.surroundings import (
     AT,
@@ -30,7 +31,6 @@ from skypile.kernels.surroundings import (
     char_at,
     context,
     is_digit,
-    may_begin,
     may_end,
 )
 
@@ -63,12 +63,6 @@ def _read(c: U32, i: int, d: U8, groups: I64, ends: I64, seps: I64) -> int:
 
 
 @compiled
-def _chained(c: U32, i: int) -> bool:
-    """Whether another group of digits stands one space before i."""
-    return char_at(c, i - 1) == SPACE and is_digit(char_at(c, i - 2))
-
-
-@compiled
 def _resident_id(c: U32, i: int, d: U8, g: I64, ends: I64, count: int, words: U32) -> int:
     """Where the ID that begins at i ends; 0 where there is none."""
     whole, parted = g[0] in (17, 18), count >= 3 and g[0] == 6 and g[1] == 8 and g[2] in (3, 4)
@@ -98,16 +92,15 @@ def _mobile(c: U32, i: int, d: U8, g: I64, ends: I64, count: int) -> int:
         return ends[0] if numbers.is_mobile(d, 2) and may_end(c, ends[0]) else 0
     elif g[0] == 15 and numbers.value(d, 0, 4) == 86:
         return ends[0] if numbers.is_mobile(d, 4) and may_end(c, ends[0]) else 0
-    rest, n = g[skip:], count - skip
-    if lengths_are(rest, n, 11, 0, 0, 0):
+    if lengths_are(g, skip, count, 11, 0, 0, 0):
         last = skip
-    elif lengths_are(rest, n, 3, 4, 4, 0):
+    elif lengths_are(g, skip, count, 3, 4, 4, 0):
         last = skip + 2
-    elif lengths_are(rest, n, 3, 8, 0, 0) or lengths_are(rest, n, 7, 4, 0, 0):
+    elif lengths_are(g, skip, count, 3, 8, 0, 0) or lengths_are(g, skip, count, 7, 4, 0, 0):
         last = skip + 1
     else:
         return 0
-    if last > 0 and _chained(c, i):
+    if last > 0 and chained(c, i):
         return 0
     return ends[last] if numbers.is_mobile(d, digits) and may_end(c, ends[last]) else 0
 
@@ -115,11 +108,11 @@ def _mobile(c: U32, i: int, d: U8, g: I64, ends: I64, count: int) -> int:
 @compiled
 def _card(c: U32, i: int, d: U8, g: I64, ends: I64, count: int) -> int:
     """Where the card number that begins at i ends; 0 where there is none."""
-    if char_at(c, i - 1) == EQUALS or _chained(c, i):
+    if char_at(c, i - 1) == EQUALS or chained(c, i):
         return 0
     if 16 <= g[0] <= 19:
         size, end = g[0], ends[0]
-    elif lengths_are(g, count, 4, 4, 4, 4):
+    elif lengths_are(g, 0, count, 4, 4, 4, 4):
         more = count > 4 and g[4] <= 3
         size, end = (16 + g[4], ends[4]) if more else (np.int64(16), ends[3])
     elif count > 1 and g[0] == 6 and 10 <= g[1] <= 13:
@@ -131,12 +124,13 @@ def _card(c: U32, i: int, d: U8, g: I64, ends: I64, count: int) -> int:
 
 @compiled
 def _phone(c: U32, i: int, d: U8, g: I64, ends: I64, seps: I64, count: int, words: U32) -> int:
-    """Where the North American number or, in context, the landline at i ends; 0 where none is."""
-    if _chained(c, i):
-        return 0
+    """Where the North American number or, in context, the landline at i ends; 0 where none is.
+
+    No group of digits stands before it.
+    """
     skip = 1 if g[0] == 1 and d[0] == 1 and count > 1 else 0
     last = skip + 2
-    if lengths_are(g[skip:], count - skip, 3, 3, 4, 0):
+    if lengths_are(g, skip, count, 3, 3, 4, 0):
         dashed = seps[last] == DASH and seps[last - 1] == DASH
         if numbers.is_nanp(d, skip) and may_end(c, ends[last]):
             near = dashed or context(c, i, _PHONE_CONTEXT_CHARS, words, PHONE) >= 0
@@ -219,43 +213,15 @@ def _dotted(c: U32, i: int, d: U8) -> int:
 
 
 @compiled
-def _promising(c: U32, i: int) -> bool:
-    """Whether a closer look at i is worth while: most groups of digits are too short for anything.
-
-    Cheap, and with one argument: a call with all arrays costs as much as this for ten characters.
-    """
-    size = 0
-    if c[i] == PLUS or c[i] == OPEN:
-        for k in range(i + 1, min(i + 7, len(c))):
-            size += is_digit(c[k])
-        return size > 2 and may_begin(c, i)
-    while size < 5 and is_digit(char_at(c, i + size)):
-        size += 1
-    after = char_at(c, i + size)
-    if after == DOT or size > 3:
-        return may_begin(c, i)
-    if size == 3:
-        return after != COLON and may_begin(c, i)
-    first = c[i]
-    one = first == 49 and size == 1 and is_digit(char_at(c, i + 4))
-    prefix = first == 48 or one or (first == 56 and c[i + 1] == 54)
-    linked = (after == SPACE or after == DASH) and is_digit(char_at(c, i + size + 1))
-    hexed = (first == 50 or first == 51) and 97 <= after <= 102
-    return bool((prefix and linked) or hexed) and may_begin(c, i)
-
-
-@compiled
 def _number(
     c: U32, i: int, d: U8, g: I64, ends: I64, seps: I64, phones: U32, ids: U32, versions: U32
 ) -> tuple[int, int]:
-    """(end, kind) of what begins at a promising i: a group of digits, + or (; (0, 0): nothing."""
-    if c[i] in (PLUS, OPEN):
-        return _open_number(c, i, d, phones), PHONE
+    """(end, kind) of what begins with the digits at a promising i; end 0: nothing."""
     size = 0
     while size < 5 and is_digit(char_at(c, i + size)):
         size += 1
     after = char_at(c, i + size)
-    if after == COLON or (size < 5 and 97 <= after <= 102):
+    if after == COLON or (size < 5 and (after >= 97 and after <= 102)):
         end = ipv6(c, i) if c[i] in (50, 51) else 0
         return end, IP
     if after == DOT and size <= 3:
@@ -266,15 +232,22 @@ def _number(
     if size < 2 and not (c[i] == 49 and after == DASH):
         return 0, 0
     count = _read(c, i, d, g, ends, seps)
-    end = _resident_id(c, i, d, g, ends, count, ids)
-    if end:
-        return end, RESIDENT_ID
-    end = _mobile(c, i, d, g, ends, count)
-    if end:
-        return end, PHONE
-    end = _card(c, i, d, g, ends, count)
-    if end:
-        return end, BANK_CARD
+    size = g[0]
+    if size == 6 or size == 15 or size == 17 or size == 18:
+        end = _resident_id(c, i, d, g, ends, count, ids)
+        if end:
+            return end, RESIDENT_ID
+    if d[0] == 1 or d[0] == 8 or d[0] == 0:
+        end = _mobile(c, i, d, g, ends, count)
+        if end:
+            return end, PHONE
+    if size == 4 or size == 6 or size >= 16:
+        end = _card(c, i, d, g, ends, count)
+        if end:
+            return end, BANK_CARD
+    landline = d[0] == 0 or size == 7 or size == 8
+    if chained(c, i) or not (landline or size == 3 or size == 1):
+        return 0, PHONE
     return _phone(c, i, d, g, ends, seps, count, phones), PHONE
 
 
@@ -299,10 +272,13 @@ def scan(c: U32, phones: U32, ids: U32, versions: U32, out: I64) -> int:
             p = c[i - 1]
             inside = i > 1 and (p == DOT or p == DASH or p == COLON) and is_digit(c[i - 2])
             begins = not (inside or is_digit(p))
-        if not ((begins or c[i] == PLUS or c[i] == OPEN) and _promising(c, i)):
+        if not ((begins or c[i] == PLUS or c[i] == OPEN) and is_promising(c, i)):
             i += 1
             continue
-        end, kind = _number(c, i, d, g, ends, seps, phones, ids, versions)
+        if begins:
+            end, kind = _number(c, i, d, g, ends, seps, phones, ids, versions)
+        else:
+            end, kind = _open_number(c, i, d, phones), PHONE
         if end:
             out[found, 0], out[found, 1], out[found, 2] = i, end, kind
             c[i:end] = FILLED + kind

@@ -8,6 +8,7 @@ nothing. Every step looks at a bounded stretch: time is linear whatever the text
 
 import numpy as np
 
+from skypile.kernels import characters
 from skypile.kernels.compiled import U32, compiled
 
 EMAIL, IP, RESIDENT_ID, PHONE, BANK_CARD = range(1, 6)
@@ -35,19 +36,21 @@ def _bits(c: np.uint32) -> int:
 @compiled
 def is_digit(c: np.uint32) -> bool:
     """Whether the character is 0 to 9."""
-    return 48 <= int(c) <= 57
+    return bool(c >= 48 and c <= 57)  # a chained comparison takes Numba twice the time
 
 
 @compiled
 def is_alnum(c: np.uint32) -> bool:
     """Whether the character is an ASCII digit or letter."""
-    return 48 <= int(c) <= 57 or 97 <= int(c) <= 122
+    return bool((c >= 48 and c <= 57) or (c >= 97 and c <= 122))
 
 
 @compiled
 def char_at(c: U32, i: int) -> np.uint32:
     """The character at i, or a space outside of the text."""
-    return np.uint32(c[i]) if 0 <= i < len(c) else np.uint32(SPACE)
+    if i >= 0 and i < len(c):
+        return np.uint32(c[i])
+    return np.uint32(SPACE)
 
 
 @compiled
@@ -87,11 +90,25 @@ def may_end(c: U32, i: int) -> bool:
     return p != DASH or not is_alnum(char_at(c, i + 1))
 
 
+def word_table(words: tuple[str, ...]) -> U32:
+    """Words for `context`: [word, character from the end], 0 behind its first.
+
+    Before them a row of 256 bits: the low bytes of the characters that words end in. A look at it
+    spares most characters of a text the comparison with every word.
+    """
+    table = np.zeros((1 + len(words), max(8, *(1 + len(w) for w in words))), np.uint32)
+    for row, word in zip(table[1:], words, strict=True):
+        row[: len(word)] = characters.code_points(word)[::-1]
+        low = int(row[0]) & 255
+        table[0, low >> 5] |= np.uint32(1 << (low & 31))
+    return table
+
+
 @compiled
 def context(c: U32, i: int, limit: int, words: U32, kind: int) -> int:
     """How many characters before i a word of `words` ends, or a span of the kind; else -1.
 
-    words: [word, character from the end], 0 behind its first. An ASCII word stands alone.
+    words: as `word_table` makes it. An ASCII word stands alone.
     """
     for back in range(limit + 1):
         at = i - 1 - back
@@ -99,7 +116,10 @@ def context(c: U32, i: int, limit: int, words: U32, kind: int) -> int:
             return -1
         if c[at] >= FILLED:
             return back if c[at] == FILLED + kind else -1
-        for w in range(len(words)):
+        low = c[at] & 255
+        if not words[0, low >> 5] >> (low & 31) & 1:  # no word ends so
+            continue
+        for w in range(1, len(words)):
             if words[w, 0] != c[at]:
                 continue
             size = 1

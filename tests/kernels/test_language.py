@@ -88,6 +88,34 @@ def test_mixed_text(text: str, lang: str, model: Model) -> None:
     assert identify(text, model).lang == lang
 
 
+COLUMNS = ("uid", "sku_id", "col_b", "idx_tbl", "qty_x", "tmp_ts", "pk_no", "fk")
+SQL_TABLE = "".join(f"| {name} | varchar(255) | utf8mb4_bin | NULL |\n" for name in COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "lang"),
+    [
+        ("查看表的全部列与索引信息：\n" + SQL_TABLE, "zh"),
+        ("查看\n" + SQL_TABLE * 2, ""),  # too few
+        (
+            "Das Museum 上海博物馆 liegt am Platz; es ist alt, sein Haus neu, der Eintritt frei "
+            "und sonntags bis in den Abend hinein geöffnet.",
+            "de",
+        ),
+        ("The keeper of the house in 上海市 wrote the level of the canal into a ledger. ", "en"),
+    ],
+)
+def test_code_around_a_little_chinese_is_chinese_where_it_reads_as_nothing(
+    text: str, lang: str, model: Model
+) -> None:
+    scripts = profile(text)
+    share = 3.5 * scripts.wide / (scripts.letters + 2.5 * scripts.wide)
+    assert share < language.MIN_WIDE_SHARE
+    assert (share >= language.CODE_WIDE_SHARE) == (lang != "")
+    found = identify(text, model)
+    assert found.lang == lang if lang else found.lang not in SINITIC
+
+
 @pytest.mark.parametrize(
     "text", ["", " \n\t", "12345 67890", "😀🎉👍🏽", "!!! --- ,,,", "\x00\x00"]
 )

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.signals import HOSTILE, hostile
 from skypile.kernels import personal
 
 
@@ -102,6 +103,7 @@ NO = [
     "1.3.6.1.4.1.311",
     "256.1.1.1 and 1.2.3 and 01.02.03.04",
     "2.1.3.1 概述\n  3.1.2.1 范围",
+    "2f0f:2001:4860:1:2:3:4:5:6",  # nine groups
     "fe80::1 ::1 fc00::1 2001:db8::1 ff02::1",
     "std::vector 12:30:45 2023:10:11 a::b",
     "110105194912310021",  # wrong check digit
@@ -236,36 +238,17 @@ def test_masking_twice_is_masking_once_and_spans_are_sorted_and_apart(text: str)
     assert personal.mask(masked) == (masked, {})
 
 
-HOSTILE = {
-    "points": "1.1.1." * 166_000,
-    "points 8000": "1.1.1." * 8000,
-    "equals": "=" * 1_000_000,
-    "digits": "1234567890" * 100_000,
-    "at": "a@" * 500_000,
-    "dashes": "1-" * 500_000,
-    "mails": "a@a.a." * 166_000,
-    "letters": "a" * 999_999 + "@",
-    "colons": "2001:" * 200_000,
-    "plus": "+1" * 500_000,
-    "brackets": "(1" * 500_000,
-    "cards": "6222021202000000009 " * 50_000,
-    "ids": "110101199003077759 " * 52_000,
-    "landlines": "010-12345678 " * 77_000,
-    "spaces": "12 " * 333_000,
-    "wide": "１" * 333_000,
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_text_takes_milliseconds(name: str) -> None:
-    text = HOSTILE[name]
-    personal.find("warm up 13812345678")
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_hostile_text_takes_milliseconds(piece: str) -> None:
+    text = hostile(piece, 200_000)
+    personal.mask("warm up 13812345678")
     best = float("inf")
     for _ in range(3):
-        start = time.process_time()
-        personal.find(text)
-        best = min(best, time.process_time() - start)
-    assert best < 0.25, "the bench asks for 50 ms a megabyte; this is a busy machine's margin"
+        start = time.thread_time()
+        personal.mask(text)
+        best = min(best, time.thread_time() - start)
+    per_megabyte = 1000 * best / (len(text.encode()) / 1e6)
+    assert per_megabyte < 150, "the bench asks for 50 ms; this is a busy machine's margin"
 
 
 def test_what_is_found_in_real_text(shared_data: Path) -> None:
