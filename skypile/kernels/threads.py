@@ -8,9 +8,9 @@ Left out: who wrote a post and when, signatures, and forums without posts of suc
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
-import ahocorasick_rs
 from lxml import etree
 
 from skypile.kernels.flow import lines_of
@@ -20,16 +20,25 @@ def _has(name: str) -> str:
     return f"contains(concat(' ', normalize-space(@class), ' '), ' {name} ')"
 
 
-def _names(path: str) -> tuple[frozenset[str], bool]:
-    """The names in quotes, and whether a page must hold all of them to match a path."""
-    names = frozenset(name.strip() for name in re.findall(r"'([\w -]{4,})'", path))
-    return names, " or " not in path
+def _names(path: str) -> Callable[[str], bool]:
+    """Whether a page with these attributes can match a path: it has the names in quotes, or one of
+    the alternatives.
+    """
+    names = [name.strip() for name in re.findall(r"'([\w -]{4,})'", path)]
+    enough = any if " or " in path else all
+    return lambda attributes: enough(name in attributes for name in names)
+
+
+# Three searches, since a union of them takes time in the square of the page in libxml2.
+_ATTRIBUTES: list[Any] = [
+    etree.XPath(f"//@{name}", smart_strings=False) for name in ("class", "id", "data-role")
+]
 
 
 # The body of a post by program, and how many of them make a thread: a class name may be another's.
-# Names are looked for in the page before the tree is searched, which costs 0.25 ms a path.
-_POSTS: list[tuple[frozenset[str], bool, Any, int]] = [
-    (*_names(path), etree.XPath(path), least)
+# Names are looked for in all attributes before the tree is searched, which costs 0.25 ms a path.
+_POSTS: list[tuple[Any, Any, int]] = [
+    (_names(path), etree.XPath(path), least)
     for path, least in (
         ("//td[starts-with(@id, 'postmessage_')]", 1),  # Discuz!
         ("//div[starts-with(@id, 'read_')][contains(@class, 'tpc_content')]", 1),  # phpwind
@@ -53,26 +62,21 @@ _POSTS: list[tuple[frozenset[str], bool, Any, int]] = [
         (f"//div[{_has('crawler-post')}]//div[{_has('post')}]", 2),  # Discourse, for crawlers
     )
 ]
-# One pass over the page for all names: one by one they take 2 ms.
-_ANY_NAME = ahocorasick_rs.AhoCorasick(sorted({name for names, *_ in _POSTS for name in names}))
-
 # In a post, and not of it: notes that it was edited, attachments without text, signatures, and
 # words that Discuz hides between the lines to spoil copies.
 _NOTES = re.compile(r"pstatus|attach|signature|jammer|bbp-reply-header|(?:^| )sig(?: |$)")
 
 
-def thread(tree: Any, html: str) -> str | None:
+def thread(tree: Any) -> str | None:
     """The posts of a page as lines of text, as `lines.blocks` reads them; None if it is no thread.
 
-    html: what the tree was made of.
     Items begin with "- ", two spaces a level before it; a row is its cells between bars.
     """
     posts: list[Any] = []
     best = 0
-    held = set(_ANY_NAME.find_matches_as_strings(html, overlapping=True))
-    for names, all_of_them, find, least in _POSTS:
-        may_match = names <= held if all_of_them else not names.isdisjoint(held)
-        found = find(tree) if may_match else ()
+    names = "\n".join({value for find in _ATTRIBUTES for value in find(tree)})
+    for may_match, find, least in _POSTS:
+        found = find(tree) if may_match(names) else ()
         if len(found) < least:
             continue
         inner = set(found)
