@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,8 @@ def crawl(data: Path, line: Line, recall_line: Line) -> None:
         }
         config = from_table(table, all_stages(), base=base, where="bench.dedup_crawl")
         spark = session("local[2]", "2g", {"spark.sql.shuffle.partitions": "4"})
-        run_config(config, lambda: spark, say=lambda _: None)
+        with redirect_stdout(sys.stderr):  # where the funnel goes
+            run_config(config, lambda: spark, say=lambda _: None)
         lines = (base / "input/truth.jsonl").read_text(encoding="utf8").splitlines()
         truth = [json.loads(text) for text in lines]
         report(mirrors(config.run.out, truth), line, recall_line)
