@@ -85,8 +85,8 @@ test-slow: install java lmplz  ## clusters, faults, matrices (up to an hour)
 soak: install java  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
-.PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-wikipedia
-.PHONY: bench-perplexity bench-quality bench-signals same-rows
+.PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-dedup-scale
+.PHONY: bench-wikipedia bench-perplexity bench-quality bench-signals same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
@@ -115,7 +115,10 @@ bench-peers: install  ## the peers of bench-dedup, in .venv-bench
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/pip install --quiet --disable-pip-version-check -r bench/dedup_peers.txt
 
-bench-dedup: install bench-peers  ## signatures beside datasketch, rensa and C; recall and precision
+bench-dedup-scale: install java  ## dedup of 250,000 and 1,000,000 generated documents on 2 cores (an hour)
+	@$(PY) -m bench.dedup_scale
+
+bench-dedup: install bench-peers java  ## signatures beside datasketch, rensa and C; recall and precision
 	@$(PY) -m bench.dedup --data $(SHARED)/data
 
 same-rows: install java  ## the real crawl on 1, 2 and 4 cores, shuffled: the same rows, by hash

@@ -193,7 +193,7 @@ def from_table(
             raise ConfigError(f"{where}: unknown section {key!r}; {did_you_mean(key, sections)}")
     run = build(RunSettings, table.get("run", {}), f"{where} [run]")
     run = dataclasses.replace(run, out=_absolute(run.out, base))
-    chosen = _chosen(run.stages, stages, f"{where} [run] stages")
+    chosen = _chosen(run.stages, stages, table, f"{where} [run] stages")
     sources = tuple(
         _source(entry, chosen, base, f"{where} [[sources]] number {i}")
         for i, entry in enumerate(table.get("sources", []), 1)
@@ -216,6 +216,11 @@ def from_table(
                     f"{where} [{stage.name}]: there is no source {name!r}; "
                     f"{did_you_mean(name, names)}"
                 )
+        try:
+            if stage.agrees:
+                stage.agrees({s.name: settings[s.name] for s in chosen})
+        except ValueError as e:
+            raise ConfigError(f"{where} [{stage.name}]: {e}") from e
     return Config(
         run=run,
         spark=build(SparkSettings, table.get("spark", {}), f"{where} [spark]"),
@@ -266,13 +271,17 @@ def _absolute(path: str, base: Path) -> str:
 
 
 def _chosen(
-    names: tuple[str, ...] | None, stages: Sequence[Stage], where: str
+    names: tuple[str, ...] | None,
+    stages: Sequence[Stage],
+    table: Mapping[str, Any],
+    where: str,
 ) -> tuple[Stage, ...]:
     known = [s.name for s in stages]
     for name in names or ():
         if name not in known:
             raise ConfigError(f"{where}: unknown stage {name!r}; {did_you_mean(name, known)}")
-    chosen = tuple(s for s in stages if names is None or s.name in names)
+    default = [s.name for s in stages if not s.optional or s.name in table]
+    chosen = tuple(s for s in stages if s.name in (default if names is None else names))
     try:
         return check(chosen)
     except SkypileError as e:  # a stage that reads what a left-out one writes

@@ -31,10 +31,13 @@ class Earlier:
     digest: str
 
 
-def find(name: str, out: str, stage: Stage, settings: Any, own: str) -> Earlier:
+def find(
+    name: str, out: str, stage: Stage, settings: Any, own: str, there: frozenset[str]
+) -> Earlier:
     """An earlier run by its folder or URI, for a run whose folder is `out`.
 
-    settings: this run's, of the stage. own: fingerprint of its measure, less the inputs.
+    settings: this run's, of the stage. own: fingerprint of its measure, less the inputs. there:
+    the optional tables that this run has for the measure.
 
     Raises:
         SkypileError: there is no run, it is this one, it has not run the stage, it is stale, or it
@@ -51,6 +54,7 @@ def find(name: str, out: str, stage: Stage, settings: Any, own: str) -> Earlier:
         raise SkypileError(f"{stage.name}: against {name}: that run has no stage {stage.name}")
     parts: list[PartFiles] = []
     digests = []
+    _check_tables(reader, name, stage, there)
     for source in known[stage.name]["applies"]:
         measured = _needed(reader, f"{stage.name}.measure", source, name, stage)
         _check_same(measured, name, stage, settings, own)
@@ -61,6 +65,15 @@ def find(name: str, out: str, stage: Stage, settings: Any, own: str) -> Earlier:
     sizes = reader.root.sizes([e.path for e in entries])
     texts = all(sizes[e.path] == e.bytes for e in entries)
     return Earlier(name, tuple(parts), texts, digest_of([digests, texts]))
+
+
+def _check_tables(reader: RunReader, name: str, stage: Stage, there: frozenset[str]) -> None:
+    assert stage.measure
+    if theirs := reader.tables() & set(stage.measure.optional) ^ there:
+        raise SkypileError(
+            f"{stage.name}: against {name}: only one of the two runs has "
+            f"{', '.join(sorted(theirs))}: texts are compared in another way"
+        )
 
 
 def _needed(reader: RunReader, piece: str, source: str, name: str, stage: Stage) -> Manifest:
@@ -107,6 +120,10 @@ def _parts(reader: RunReader, name: str, stage: Stage, source: str) -> list[Part
         manifest = _needed(reader, piece, source, name, stage)
         for file in reader.manifests.files(manifest):
             by_part.setdefault(file.part, {})[file.table] = file
+    for table in stage.reads_if_there("measure"):
+        for file in reader.files(table):
+            if file.source == source:
+                by_part[file.part][table] = file
     earlier = tuple(f"verdicts_{j}" for j in judged)
     return [
         PartFiles(reader.root, source, part, files["documents"].rows, files, earlier)
@@ -115,5 +132,5 @@ def _parts(reader: RunReader, name: str, stage: Stage, source: str) -> list[Part
 
 
 def _listed(part: PartFiles) -> list[list[str]]:
-    wanted = ("documents", *part.earlier)
+    wanted = sorted({*part.paths} - {"records", "read_log", "signatures"})
     return [[table, part.paths[table].sha256] for table in wanted]

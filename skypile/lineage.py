@@ -106,7 +106,9 @@ class Lineage:
             names = against.runs(settings) if against and self.sources_of(stage, "relate") else ()
             own = self.own(stage, "measure", "") if names else ""
             out = self.config.run.out
-            found = tuple(find(name, out, stage, settings, own) for name in names)
+            tables = {t.name for s in self.config.stages for p in s.pieces() for t in s.writes(p)}
+            there = frozenset(tables & set(stage.reads_if_there("measure")))
+            found = tuple(find(name, out, stage, settings, own, there) for name in names)
             self._earlier_runs[stage.name] = found
         return self._earlier_runs[stage.name]
 
@@ -182,7 +184,8 @@ class Lineage:
                     continue
                 tables = {t.name for t in other.writes(written_by)}
                 own_facts = other is stage and piece == "cut"
-                if tables & set(stage.reads(piece)) or own_facts:
+                wanted = {*stage.reads(piece), *stage.reads_if_there(piece)}
+                if tables & wanted or own_facts:
                     names.append(f"{other.name}.{written_by}/{unit}")
         return names
 

@@ -33,7 +33,8 @@ def check(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     for stage in stages:
         _check_settings(stage)
         for piece in stage.pieces():
-            for table, columns in stage.reads(piece).items():
+            there = {t: c for t, c in stage.reads_if_there(piece).items() if t in written}
+            for table, columns in (*stage.reads(piece).items(), *there.items()):
                 if table not in written:
                     raise SkypileError(
                         f"stage {stage.name} reads table {table!r} before it is written"

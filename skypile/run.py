@@ -234,14 +234,15 @@ class Run:
         parts = [t.files for t in todo]
         tables = self._tables()
         frame = narrow_frame(spark, parts, stage.relate.reads, tables)
-        more: list[Any] = [text_mapper(spark, parts)] if stage.relate.texts else []
+        beside = stage.reads_if_there("relate")
+        more: list[Any] = [text_mapper(spark, parts, beside)] if stage.relate.texts else []
         if against := stage.relate.against:
             more.append(
                 [
                     EarlierRun(
                         e.name,
                         narrow_frame(spark, e.parts, against.reads, tables, without="documents"),
-                        text_mapper(spark, e.parts) if e.texts else None,
+                        text_mapper(spark, e.parts, beside) if e.texts else None,
                     )
                     for e in self.lineage.earlier_runs(stage)
                 ]

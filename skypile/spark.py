@@ -179,10 +179,14 @@ def _parts_frame(spark: SparkSession, parts: Sequence[PartFiles]) -> DataFrame:
     )
 
 
-def text_mapper(spark: SparkSession, parts: Sequence[PartFiles]) -> TextMapper:
+def text_mapper(
+    spark: SparkSession,
+    parts: Sequence[PartFiles],
+    beside: Mapping[str, Sequence[str]] | None = None,
+) -> TextMapper:
     """The `TextMapper` over documents that are keyed by their place in `parts`: a task opens a
     part's files once, reads the texts asked for, a row group at a time, and hands on what the
-    kernel makes of them.
+    kernel makes of them. beside: columns that it sees too, of tables that a part has.
     """
     parts_frame = _parts_frame(spark, parts)
     tasks = max(1, min(len(parts), 4096))
@@ -193,7 +197,7 @@ def text_mapper(spark: SparkSession, parts: Sequence[PartFiles]) -> TextMapper:
             for batch in batches:
                 for row in batch.to_pylist():
                     part = pickle.loads(bytes.fromhex(row["part"]))
-                    yield from _from_texts(row["index"], part, row["rows"], kernel)
+                    yield from _from_texts(row["index"], part, row["rows"], kernel, beside or {})
 
         row = F.col("key").bitwiseAND(F.lit((1 << KEY_ROW_BITS) - 1))
         wanted = keys.select(
@@ -208,14 +212,23 @@ def text_mapper(spark: SparkSession, parts: Sequence[PartFiles]) -> TextMapper:
 
 
 def _from_texts(
-    index: int, part: PartFiles, rows: list[int], kernel: Kernel
+    index: int,
+    part: PartFiles,
+    rows: list[int],
+    kernel: Kernel,
+    beside: Mapping[str, Sequence[str]],
 ) -> Iterator[pa.RecordBatch]:
     want = np.zeros(part.rows, dtype=bool)
     want[rows] = True
+    there = {table: columns for table, columns in beside.items() if table in part.paths}
+    narrow = part.narrow(there).drop_columns(["doc_id"]) if there else None
     for found, table in part.texts(want, part.removed_blocks()):
         key = pa.array((index << KEY_ROW_BITS) + found.astype(np.int64))
         text = table["text"].combine_chunks()
-        yield kernel(pa.RecordBatch.from_arrays([key, text], names=["key", "text"]))
+        columns = {"key": key, "text": text}
+        for name in narrow.column_names if narrow is not None else ():
+            columns[name] = narrow[name].take(found).combine_chunks()  # type: ignore[index]
+        yield kernel(pa.RecordBatch.from_pydict(columns))
 
 
 def _keyed(

@@ -91,13 +91,15 @@ class Measure:
     (`text` after the edits of earlier stages), and returns `table`'s columns for the same rows.
 
     make_kernel: of the settings; where `models` names stages that fit some, also of the models
-    that they fitted, by name.
+    that they fitted, by name. optional: as `reads`, of tables that a run need not have; without
+    them it sees no such columns.
     """
 
     table: Table
     reads: Mapping[str, tuple[str, ...]]
     make_kernel: Callable[..., Kernel]
     models: tuple[str, ...] = ()
+    optional: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class TextMapper(Protocol):
@@ -108,7 +110,9 @@ class TextMapper(Protocol):
     def __call__(
         self, keys: "DataFrame", make_kernel: Callable[[], Kernel], schema: pa.Schema
     ) -> "DataFrame":
-        """keys: `key`, each once. The kernel sees `key` and `text`, and returns `schema`."""
+        """keys: `key`, each once. The kernel sees `key`, `text` and beside it the
+        measure's optional columns, where the run has them, and returns `schema`.
+        """
 
 
 @dataclass(frozen=True)
@@ -213,7 +217,9 @@ class Stage:
     """One step of the paper. `reasons` is the closed list of what it drops for; `libraries` are
     the packages whose version decides its output. `validate` is called with the stage's settings
     by `skypile check` and before a run does anything: it raises SkypileError where what they name
-    (a model, a list) is not there or not usable.
+    (a model, a list) is not there or not usable. An `optional` stage is part of a run that names
+    it, in `run.stages` or by a section of its own. `agrees` is called with the settings of all
+    stages of the run by name: it raises ValueError where they do not go together.
     """
 
     name: str
@@ -228,6 +234,8 @@ class Stage:
     cut: Cut | None = None
     libraries: tuple[str, ...] = ()
     validate: Callable[[Any], None] | None = None
+    optional: bool = False
+    agrees: Callable[[Mapping[str, Any]], None] | None = None
 
     @property
     def module(self) -> str:
@@ -264,3 +272,12 @@ class Stage:
     def reads(self, piece: str) -> Mapping[str, tuple[str, ...]]:
         """Table name to columns that a piece reads (none for `read`)."""
         return {} if piece == "read" else getattr(self, piece).reads
+
+    def reads_if_there(self, piece: str) -> Mapping[str, tuple[str, ...]]:
+        """Table name to columns that a piece reads where the run has them: a measure's, and of a
+        relate with texts the same, beside each text.
+        """
+        beside = self.relate is not None and self.relate.texts
+        if self.measure and (piece == "measure" or (piece == "relate" and beside)):
+            return self.measure.optional
+        return {}

@@ -273,7 +273,10 @@ STAGE = Stage(
         "near_in_earlier_run",
     ),
     measure=Measure(
-        table=SIGNATURES, reads={"documents": ("text",)}, make_kernel=make_measure_kernel
+        table=SIGNATURES,
+        reads={"documents": ("text",)},
+        make_kernel=make_measure_kernel,
+        optional={"common_lines": ("common_lines",)},
     ),
     relate=Relate(
         table=DUPLICATES,

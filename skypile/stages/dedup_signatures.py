@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from skypile.kernels import minhash
 from skypile.kernels.shingles import text_keys
+from skypile.kernels.tokens import Hashes
 from skypile.stage import Kernel
 from skypile.tables import Table, field
 
@@ -35,7 +36,7 @@ def make_measure_kernel(config: Any) -> Kernel:
     def kernel(batch: pa.RecordBatch) -> pa.RecordBatch:
         texts = batch["text"]
         keys = text_keys(texts, fold_han=config.fold_han)
-        bands = minhash.band_keys(signatures(config, texts), config.bands, config.rows)
+        bands = minhash.band_keys(signatures(config, batch), config.bands, config.rows)
         offsets = np.arange(0, bands.size + 1, config.bands, dtype=np.int32)
         values = pa.array(bands.reshape(-1))
         column = pa.ListArray.from_arrays(pa.array(offsets), values)
@@ -53,12 +54,24 @@ def make_measure_kernel(config: Any) -> Kernel:
     return kernel
 
 
-def signatures(config: Any, texts: pa.Array) -> minhash.Signatures:
-    """The MinHash signatures of texts by the stage's settings, uint32[len, bands x rows]."""
+def signatures(config: Any, batch: pa.RecordBatch) -> minhash.Signatures:
+    """The MinHash signatures of a batch's texts, uint32[len, bands x rows]."""
     return minhash.signatures(
-        texts,
+        batch["text"],
         count=config.bands * config.rows,
         seed=config.seed,
         size=config.shingle_tokens,
         fold_han=config.fold_han,
+        skip_lines=skip_lines(batch),
     )
+
+
+def skip_lines(batch: pa.RecordBatch) -> Hashes | None:
+    """The lines to leave out of the shingles of a batch's texts, where it says (stage
+    `common_lines`): sorted. What is common is so in the whole corpus, so those of one text are
+    those of any that has them, and the rows do not depend on the batch.
+    """
+    if "common_lines" not in batch.schema.names:
+        return None
+    values = batch["common_lines"].flatten().to_numpy(zero_copy_only=False)
+    return np.unique(values.astype(np.int64).view(np.uint64))

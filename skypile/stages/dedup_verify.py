@@ -9,7 +9,7 @@ import pyarrow as pa
 from skypile.kernels import minhash
 from skypile.kernels.jaccard import jaccard, shingle_sets
 from skypile.stage import Kernel, TextMapper
-from skypile.stages.dedup_signatures import signatures
+from skypile.stages.dedup_signatures import signatures, skip_lines
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -55,11 +55,14 @@ def _set_kernel(config: Any) -> Callable[[], Kernel]:
     def kernel(batch: pa.RecordBatch) -> pa.RecordBatch:
         if config.verify == "jaccard":
             hashes, offsets = shingle_sets(
-                batch["text"], size=config.shingle_tokens, fold_han=config.fold_han
+                batch["text"],
+                size=config.shingle_tokens,
+                fold_han=config.fold_han,
+                skip_lines=skip_lines(batch),
             )
             values = hashes.view(np.int64)
         else:
-            found = signatures(config, batch["text"])
+            found = signatures(config, batch)
             values = found.reshape(-1).astype(np.int64)
             offsets = np.arange(0, found.size + 1, found.shape[1])
         lists = pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))

@@ -25,7 +25,8 @@ def measure_part(task: AlignedTask) -> dict[str, Any]:
     schema = aligned_file_schema(table, measured=True)
     want = files.still_in() if task.applies else np.zeros(files.rows, dtype=bool)
     removed = files.removed_blocks()
-    narrow = files.narrow(measure.reads)
+    there = {t: columns for t, columns in measure.optional.items() if t in files.paths}
+    narrow = files.narrow({**measure.reads, **there})
     ids = narrow["doc_id"].to_pylist()
     digests = input_digests(files.text_digests(removed), narrow, want)
 

@@ -333,6 +333,16 @@ def test_pages_that_share_a_footer_stay_and_those_that_are_mostly_footer_can_be_
     assert (deduplicate(mostly, skip_lines=skip).winner == -1).all()
 
 
+@pytest.mark.slow
+def test_a_hundred_thousand_pages_that_share_a_footer_stay() -> None:
+    rng = random.Random(43)
+    words = [f"word{i}" for i in range(20_000)]
+    footer = " ".join(f"foot{i}" for i in range(400))
+    found = deduplicate([f"{' '.join(rng.sample(words, 100))}\n{footer}" for _ in range(100_000)])
+    assert (found.winner == -1).all()
+    assert found.compared > 100_000  # they are candidates; J is .67
+
+
 def test_simplified_and_traditional_mirrors_are_one_page_on_request() -> None:
     hans = "这个语料库收集了许多网页，并且为训练语言模型做了清洗和去重。" * 3
     hant = "這個語料庫收集了許多網頁，並且為訓練語言模型做了清洗和去重。" * 3

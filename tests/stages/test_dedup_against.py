@@ -27,8 +27,9 @@ def configure(base: Path, name: str, texts: dict[str, str] | None = None, **how:
         data = [json.dumps({"id": i, "text": t}, ensure_ascii=False) for i, t in texts.items()]
         (base / name / "rows.jsonl").write_text("\n".join(data) + "\n", encoding="utf8")
     source = {"name": name, "format": "jsonl", "root": name, "paths": ["*"], "licence": "test"}
+    stages = ["ingest", *how.pop("and_stages", ()), "dedup"]
     table = {
-        "run": {"out": f"{name}_run", "part_bytes": 4096, "stages": ["ingest", "dedup"]},
+        "run": {"out": f"{name}_run", "part_bytes": 4096, "stages": stages},
         "dedup": {**LSH, **how},
         "sources": [{**source, "category": "webpages"}],
     }
@@ -171,6 +172,7 @@ def test_a_bucket_with_many_earlier_documents_is_walked_in_bounded_rounds(start:
     assert facts["open_documents"] == 39
 
 
+@pytest.mark.spark
 def test_an_earlier_run_that_cannot_be_compared_is_an_error_before_any_work(
     old: Path, no_spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +188,7 @@ def test_an_earlier_run_that_cannot_be_compared_is_an_error_before_any_work(
     refused("cannot be compared with itself", against="other_run")
     refused("bands 32 there, 20 here; rows 4 there, 5 here. Run both", bands=20, rows=5)
     refused("fold_han False there, True here", fold_han=True)
+    refused("only one of the two runs has common_lines", and_stages=["common_lines"])
     real = lineage.code_digest
     other = {"skypile.stages.dedup_signatures": "other"}
     monkeypatch.setattr(lineage, "code_digest", lambda module: other.get(module) or real(module))
