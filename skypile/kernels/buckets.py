@@ -248,7 +248,7 @@ def settle(
     buckets = Buckets(keys, nodes, ranks, max_all_pairs)
     left, right = buckets.first_pairs()
     found = verify(left, right)
-    compared = len(left)
+    compared, seen = len(left), left * len(ranks) + right
     close = found >= threshold
     left, right, found = left[close], right[close], found[close]
     winner = winners(left, right, ranks)
@@ -256,6 +256,11 @@ def settle(
         one, two = buckets.next_pairs(winner < 0)
         if not len(one):
             break
+        # Two that share several hot buckets meet in several rounds.
+        codes = one * len(ranks) + two
+        fresh = ~np.isin(codes, seen)
+        seen = np.append(seen, codes[fresh])
+        one, two = one[fresh], two[fresh]
         similarity = verify(one, two)
         compared += len(one)
         close = similarity >= threshold

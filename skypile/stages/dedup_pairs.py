@@ -125,19 +125,24 @@ class _Settling:
         spark = shared.sparkSession
         self._config, self._verify = config, verify
         self.compared = 0
+        self._seen = spark.createDataFrame([], "left long, right long")
         self.edges = spark.createDataFrame([], f"{_PAIRS}, similarity double")
         self._links = spark.createDataFrame([], "node long, root long")
         self.clusters = spark.createDataFrame([], CLUSTERS)
 
     def add(self, pairs: "DataFrame") -> int:
-        """Verify pairs and settle anew; how many they were."""
+        """Verify those pairs that were not before, and settle anew; how many there were in all."""
         from pyspark.sql import functions as F
 
-        pairs = pairs.dropDuplicates(["left", "right"]).localCheckpoint()
+        ends = ["left", "right"]
+        pairs = pairs.dropDuplicates(ends).localCheckpoint()
         count = pairs.count()
-        if not count:
-            return 0
-        self.compared += count
+        pairs = pairs.join(self._seen, ends, "left_anti").select(*PAIRS).localCheckpoint()
+        fresh = pairs.count() if count else 0
+        if not fresh:
+            return count
+        self.compared += fresh
+        self._seen = self._seen.union(pairs.select(*ends))
         close = F.col("similarity") >= self._config.threshold
         new = self._verify(pairs).where(close).localCheckpoint()
         self.edges = self.edges.union(new)

@@ -209,11 +209,12 @@ def settled(keys: list[int], nodes: list[int], close: set[frozenset[int]], **how
         assert (ranks[left] < ranks[right]).all()
         pairs = [frozenset(p) for p in zip(left.tolist(), right.tolist(), strict=True)]
         assert len(set(pairs)) == len(pairs)
+        assert not asked & set(pairs)
         asked.update(pairs)
         return np.array([1.0 if p in close else 0.0 for p in pairs])
 
     found = settle(np.array(keys), np.array(nodes, np.int64), ranks, verify, 0.8, **how)
-    assert len(asked) <= found.compared
+    assert len(asked) == found.compared
     return found
 
 
