@@ -125,8 +125,8 @@ same-rows: install java  ## the real crawl on 1, 2 and 4 cores, shuffled: the sa
 	@test -d runs/crawl/input || $(PY) $(SHARED)/tools/make_crawl.py runs/crawl/input
 	@$(PY) -m bench.same_rows --config conf/crawl.toml
 
-bench: install  ## every bench; rewrites docs/bench.md
-	@$(PY) -m bench.all --data $(SHARED)/data
+bench: install  ## every bench, or ONLY="read extract"; rewrites docs/bench.md
+	@$(PY) -m bench.all --data $(SHARED)/data $(ONLY)
 
 .PHONY: clean
 clean:  ## remove runs and caches, keep .venv

@@ -1,10 +1,12 @@
-"""`make bench`: run every bench and rewrite docs/bench.md from the lines they print.
+"""`make bench`: run every bench, or those named (`ONLY="read extract"`), and rewrite their parts of
+docs/bench.md from the lines they print.
 
 A bench is a module of this package that prints JSON lines: `bench`, `case`, `metric`, `value`,
 `unit`, and where there is one `target` with `ok`, `peer` with `peer_value`, and `engine`.
 """
 
 import argparse
+import datetime
 import json
 import os
 import platform
@@ -77,17 +79,29 @@ def machine() -> str:
     return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}"
 
 
+def sections_of(text: str) -> dict[str, str]:
+    """The sections of the document by name, each with its heading."""
+    parts = text.split("\n## ")[1:]
+    return {part.split("\n", 1)[0]: f"## {part.rstrip()}\n" for part in parts}
+
+
 def main() -> None:
-    """Run them all."""
+    """Run them, and keep the sections of the others."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default=str(DOC.parent.parent.parent / "shared/data"))
+    parser.add_argument("only", nargs="*", choices=[*BENCHES, []], help="all where none is named")
     given = parser.parse_args()
-    sections = [f"## {name}\n\n{table(lines_of(name, given.data))}\n" for name in BENCHES]
+    sections = sections_of(DOC.read_text(encoding="utf8") if DOC.exists() else "")
+    today = datetime.date.today().isoformat()
+    for name in given.only or BENCHES:
+        rows = table(lines_of(name, given.data))
+        sections[name] = f"## {name}\n\n{today}, {machine()}.\n\n{rows}\n"
     head = (
         "# Measured\n\nWritten by `make bench`; times are of one core and noisy, ratios within a "
-        f"line are of the same run. {machine()}.\n\n"
+        "line are of the same run.\n\n"
     )
-    DOC.write_text(head + "\n".join(sections), encoding="utf8")
+    kept = [sections[name] for name in BENCHES if name in sections]
+    DOC.write_text(head + "\n".join(kept), encoding="utf8")
 
 
 if __name__ == "__main__":
