@@ -190,7 +190,9 @@ def decode(
         return _read(body, codec, declared.get(codec, otherwise), max_replaced_fraction)
 
     for codec in _UTF16_32:
-        text = _text(body[:8192], codec) if codec in declared or b"\0" in body else ""
+        if codec not in declared and b"\0" not in body:
+            continue
+        text = _text(body[:8192], codec)
         sure = declared.get(codec) == "bom" or _cost(text) < 13 * len(text)  # right: 11, wrong: 17
         if sure and (found := read(codec)):
             return found

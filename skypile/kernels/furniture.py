@@ -65,9 +65,6 @@ def is_furniture(line: str) -> bool:
     return len(text) <= MAX_LINE_CHARS and _LINE.fullmatch(text) is not None
 
 
-_LISTS: Any = etree.XPath("//body//*[self::ul or self::ol][count(li) >= 4]")
-
-
 def mark_link_lists(tree: Any, mark: str) -> None:
     """Begin each text in a list whose items are links and next to nothing else with a mark.
 
@@ -75,13 +72,14 @@ def mark_link_lists(tree: Any, mark: str) -> None:
     pages were taken for the text when their link lists were gone.
     """
     marked: set[Any] = set()
-    for found in _LISTS(tree):
-        if not marked.isdisjoint(found.iterancestors()):
+    lists = [found for body in tree.iter("body") for found in body.iter("ul", "ol")]
+    for found in lists:
+        few_items = len(found.findall("li")) < MIN_ITEMS
+        if few_items or found in marked or not marked.isdisjoint(found.iterancestors()):
             continue
-        letters = _letters(found)
-        linked = sum(_letters(link) for link in found.iter("a"))
-        few = linked <= MAX_LINK_LETTERS * len(found)
-        if not (letters and few and linked >= MIN_LINKED_FRACTION * letters):
+        linked = sum(map(_letters, found.iter("a")))
+        few = 0 < linked <= MAX_LINK_LETTERS * len(found)
+        if not (few and linked >= MIN_LINKED_FRACTION * _letters(found)):
             continue
         marked.add(found)
         for element in found.iter("*"):
@@ -91,5 +89,8 @@ def mark_link_lists(tree: Any, mark: str) -> None:
                 element.tail = mark + element.tail.lstrip()
 
 
+_string: Any = etree.XPath("string()", smart_strings=False)
+
+
 def _letters(element: Any) -> int:
-    return sum(map(str.isalpha, "".join(element.itertext("*"))))
+    return sum(map(str.isalpha, _string(element)))

@@ -10,10 +10,7 @@ its filled cells joined by " | "), and of code in the pages that resiliparse tak
 paragraphs have substance (`paragraphs`); and charsets (`charset`).
 """
 
-import importlib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -21,24 +18,17 @@ from typing import Any
 from lxml import etree
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
-from trafilatura import bare_extraction, load_html
-from trafilatura.settings import Extractor
 
-from skypile.kernels import metadata
-from skypile.kernels.flow import lines_of
+from skypile.kernels import article, metadata
 from skypile.kernels.furniture import mark_link_lists
-from skypile.kernels.lines import Marks, blocks, marks_for
+from skypile.kernels.lines import blocks, marks_for
 from skypile.kernels.markup import prepare
-from skypile.kernels.metadata import BAD_DATA, one_title
-from skypile.kernels.paragraphs import WIDE_WEIGHT
-from skypile.kernels.scripts import wide_chars
+from skypile.kernels.metadata import one_title
 from skypile.kernels.threads import thread
 
 # libxml2 reads no deeper than 256 elements: it drops the rest of the page and says nothing, so a
 # limit above that would never be seen to be exceeded.
 DEEPEST = 250
-# Letters below which trafilatura looks for more, in the end in the whole page: its own default.
-MIN_TEXT_CHARS = 250
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +95,7 @@ def extract(
     """
     html = html.encode("utf-8", "replace").decode()  # a lone surrogate is no text and stops lxml
     html = _CROWDED.sub(_less_crowded, html)
-    tree = _parse(html)
+    tree = article.parse(html)
     limit = _exceeded(tree, limits) if tree is not None else None
     title = date = None
     if tree is not None and not limit and not fallback_only:
@@ -115,7 +105,7 @@ def extract(
         prepare(tree, html, marks)
         if marks:
             mark_link_lists(tree, marks.aside)
-        found = blocks(thread(tree, html) or "", marks) or _by_trafilatura(tree, marks)
+        found = blocks(thread(tree) or article.text(tree), marks)
         if found:
             return Page(title, date, found, "trafilatura", None)
     if limit == "depth":
@@ -139,15 +129,6 @@ def _less_crowded(tag: re.Match[str]) -> str:
     return tag[1] if len(names) > MAX_ATTRIBUTES else tag[0]
 
 
-def _parse(html: str) -> Any:
-    """The page as trafilatura's own parser reads it; None where lxml makes nothing of it."""
-    tree = load_html(html)
-    if tree is None:
-        # It refuses what does not begin like HTML, which some pages do not; then it is told.
-        tree = load_html(f"<html><body>{html}</body></html>")
-    return tree
-
-
 _NODES: Any = etree.XPath("count(/descendant::*)")
 _TABLE_ROWS: Any = etree.XPath("count(/descendant::tr)")
 
@@ -167,13 +148,15 @@ def _exceeded(tree: Any, limits: Limits) -> str | None:
     """Which limit a tree exceeds, in 0.15 ms. Depth comes first, since it cuts the tree short."""
     if _deeper_than(limits.max_depth)(tree):
         return "depth"
-    if _NODES(tree) > limits.max_nodes:
+    nodes = _NODES(tree)
+    if nodes > limits.max_nodes:
         return "nodes"
-    if _TABLE_ROWS(tree) > limits.max_table_rows:
+    if nodes > limits.max_table_rows and _TABLE_ROWS(tree) > limits.max_table_rows:
         return "table_rows"
     if _nested_deeper_than(limits.max_nesting)(tree):
         return "nesting"
-    if any(_sibling_work(parent) > MAX_SIBLING_WORK for parent in _CROWDS(tree)):
+    crowds = _CROWDS(tree) if nodes > 1000 else ()
+    if any(_sibling_work(parent) > MAX_SIBLING_WORK for parent in crowds):
         return "siblings"
     return None
 
@@ -181,14 +164,11 @@ def _exceeded(tree: Any, limits: Limits) -> str | None:
 # Where trafilatura drops an element, the text behind it is joined to what stands before: for many
 # in a row that takes their number times the length of it all. Real pages: at most 1.2e8.
 MAX_SIBLING_WORK = 10**9
-_CROWDS: Any = etree.XPath("//*[count(*) > 1000]")
+_CROWDS: Any = etree.XPath("//*[*[1001]]")
 
 
 def _sibling_work(parent: Any) -> int:
     return len(parent) * sum(len(child.tail or "") for child in parent)
-
-
-_TEXTS: Any = etree.XPath("/*/body//text()[not(parent::script or parent::style)]")
 
 
 # trafilatura searches such data with a pattern that takes time in the square of it: 7 MB take over
@@ -204,66 +184,6 @@ def _forget_long_data(tree: Any) -> None:
         size += len(script.text or "")
         if size > MAX_DATA_CHARS:
             script.text = None
-
-
-class _LeastChars(int):
-    """The least size of a text, where trafilatura compares with it; its own where it multiplies.
-
-    A multiple decides whether what is in no paragraph is text as well. That is a matter of how the
-    page is marked up: with a smaller one, Chinese pages lost their lead.
-    """
-
-    def __mul__(self, factor: int) -> int:
-        return MIN_TEXT_CHARS * factor
-
-
-def _least_chars(tree: Any) -> int:
-    """`MIN_TEXT_CHARS` in characters of a page's own scripts: 72 where all of them are wide."""
-    text = "".join("".join(_TEXTS(tree)).split())
-    wide = wide_chars(text) / max(1, len(text))
-    return _LeastChars(MIN_TEXT_CHARS / (1 + (WIDE_WEIGHT - 1) * wide))
-
-
-# jusText looks for the neighbours of each short paragraph through all the others: 3,000 take 2 s,
-# 8,000 17 s. trafilatura goes on without it where it raises. Of the real pages one has more, an
-# index of 10,748 chapters; the next has 1,588.
-MAX_JUSTEXT_PARAGRAPHS = 3000
-_external: Any = importlib.import_module("trafilatura.external")
-_revise = _external.revise_paragraph_classification
-
-
-def _revise_a_few(paragraphs: Any, *options: Any) -> None:
-    if len(paragraphs) > MAX_JUSTEXT_PARAGRAPHS:
-        raise ValueError(f"{len(paragraphs)} paragraphs are too many for jusText")
-    _revise(paragraphs, *options)
-
-
-# Where trafilatura finds no paragraphs in an article, it takes all of it as one, in one line.
-_baseline: Any = importlib.import_module("trafilatura.baseline")
-_block_text = _baseline.block_text
-
-
-@contextmanager
-def _improved() -> Iterator[None]:
-    """Has two functions of trafilatura replaced; what else runs in the process keeps its own."""
-    _external.revise_paragraph_classification = _revise_a_few
-    _baseline.block_text = lines_of
-    try:
-        yield
-    finally:
-        _external.revise_paragraph_classification = _revise
-        _baseline.block_text = _block_text
-
-
-def _by_trafilatura(tree: Any, marks: Marks | None) -> tuple[str, ...]:
-    # dedup keeps counts of what earlier pages held, so it stays off; comments are no main text.
-    # The tree is copied inside, and gives the same text as the str on all 1,014 real pages.
-    options = Extractor(output_format="python", comments=False, dedup=False)
-    options.min_extracted_size = _least_chars(tree)
-    with suppress(*BAD_DATA), _improved():
-        document: Any = bare_extraction(tree, options=options)
-        return blocks(document.text or "", marks) if document is not None else ()
-    return ()
 
 
 # Each level of a list indents all lines below it: 20,000 of them make 800 MB of spaces.

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skypile.kernels import article as engine
 from skypile.kernels import html as kernel
 from skypile.kernels import metadata
 from skypile.kernels.html import DEFAULT_LIMITS, Limits, Page, extract
@@ -136,7 +137,7 @@ def test_limits_are_inclusive_and_name_themselves(
     page = article(f"<p>{PROSE}</p><p>{PROSE}</p><table><tr><td>{PROSE}</table>")
     kept = found(page, limits=fits)
     assert (kept.engine, kept.limit) == ("trafilatura", None)
-    monkeypatch.setattr(kernel, "bare_extraction", _never)
+    monkeypatch.setattr(engine, "bare_extraction", _never)
     monkeypatch.setattr(metadata, "find_date", _never)
     sent = found(page, limits=exceeds)
     assert (sent.engine, sent.limit, sent.title) == ("resiliparse", limit, "A bridge")
@@ -195,7 +196,7 @@ def test_a_text_between_thousands_of_elements_goes_to_the_fallback() -> None:
 
 
 def test_fallback_only_calls_no_trafilatura(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "bare_extraction", _never)
+    monkeypatch.setattr(engine, "bare_extraction", _never)
     page = found(PLAIN, fallback_only=True)
     assert (page.engine, page.limit, page.date) == ("resiliparse", None, None)
     assert PROSE.strip() in page.blocks
@@ -208,7 +209,7 @@ def test_a_page_that_the_engine_breaks_on_goes_to_the_fallback(
     def broken(*_: Any, **__: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(kernel, "bare_extraction", broken)
+    monkeypatch.setattr(engine, "bare_extraction", broken)
     monkeypatch.setattr(metadata, "find_date", broken)
     page = found(PLAIN)
     assert (page.engine, page.limit, page.date) == ("resiliparse", None, None)
@@ -222,7 +223,7 @@ def test_a_fault_that_is_not_the_pages_is_raised(
     def broken(*_: Any, **__: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(kernel, "bare_extraction", broken)
+    monkeypatch.setattr(engine, "bare_extraction", broken)
     with pytest.raises(error):
         of(PLAIN)
 
