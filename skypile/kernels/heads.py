@@ -81,7 +81,7 @@ def warc_stop(data: bytearray, limit: int) -> tuple[int, bool] | None:
 
 def plain_warc(data: bytearray) -> tuple[Head, int] | None:
     """(WARC head in front, its length), where it is written as it should be."""
-    plain = http.crlf_lines(data, "utf8")
+    plain = http.crlf_lines(data, 0, len(data), "utf8")
     if not plain:
         return None
     lines, size = plain
