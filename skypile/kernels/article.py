@@ -1,8 +1,9 @@
 """The article of a page, by trafilatura: its parser and its search for the main text, as used here.
 
-Three functions are replaced for as long as a call takes: the least size of a text depends here on
-its script, jusText is kept from very many paragraphs, and an article without any keeps its lines.
-Two things only take less time than in trafilatura: the parser, and the search for what is no text.
+Functions are replaced for as long as a call takes: the least size of a text depends here on its
+script, readability's text is preferred to one that is no part of it, jusText is kept from very many
+paragraphs, and an article without any keeps its lines. Two things only take less time than in
+trafilatura: the parser, and the search for what is no text.
 
 Left out: the size of a page that may be given to it (`html`), and what its lines are (`lines`).
 """
@@ -110,6 +111,27 @@ def _revise_a_few(paragraphs: Any, *options: Any) -> None:
     _revise(paragraphs, *options)
 
 
+# With a least size that follows the script, a list of headlines or a disclaimer may be long enough,
+# and the searches that would find the article are not reached. Readability has looked as well: of
+# two texts of one page that share nothing, the longer is its article.
+_prefer = _external._prefer_readability
+
+
+def _prefer_the_longer(
+    own: Any, others: Any, text: str, own_size: int, size: int, options: Any
+) -> bool:
+    """Whether to take readability's text instead of trafilatura's own."""
+    if _prefer(own, others, text, own_size, size, options):
+        return True
+    if not options.min_extracted_size <= own_size < MIN_TEXT_CHARS or size <= own_size:
+        return False
+    pieces = (" ".join(piece.split()) for piece in own.itertext())
+    return not any(piece in text for piece in pieces if len(piece) >= MIN_SHARED_CHARS)
+
+
+MIN_SHARED_CHARS = 5  # shorter pieces, names and dates, may be anywhere
+
+
 # Where trafilatura finds no paragraphs in an article, it takes all of it as one, in one line.
 _baseline: Any = importlib.import_module("trafilatura.baseline")
 _block_text = _baseline.block_text
@@ -134,12 +156,14 @@ def _no_text(tree: Any) -> Any:
 def _improved() -> Iterator[None]:
     """Has functions of trafilatura replaced; what else runs in the process keeps its own."""
     _external.revise_paragraph_classification = _revise_a_few
+    _external._prefer_readability = _prefer_the_longer
     _baseline.block_text = lines_of
     _baseline.BASIC_CLEAN_XPATH = _no_text
     try:
         yield
     finally:
         _external.revise_paragraph_classification = _revise
+        _external._prefer_readability = _prefer
         _baseline.block_text = _block_text
         _baseline.BASIC_CLEAN_XPATH = _clean
 
