@@ -62,6 +62,7 @@ def run(config: RunConfig, start: Start) -> tuple[dict[str, Any], Ledger]:
 
 
 @pytest.mark.spark
+@pytest.mark.slow
 def test_pages_that_are_mostly_footer_are_lost_without_it_and_saved_with_it(
     tmp_path: Path, start: Start
 ) -> None:

@@ -207,8 +207,17 @@ def test_traditional_forms_fold_by_a_setting(tmp_path: Path, start: Start) -> No
     assert found["t"]["kind"] == "exact"
 
 
+# Bytes a part, adaptive execution, shuffle partitions, `max_driver_rows`.
+ENGINES = [(4096, "true", "2", 10**6), (1 << 20, "false", "3", 10**6), (8192, "false", "3", 0)]
+
+
 @pytest.mark.spark
-def test_the_same_survivors_for_any_parts_and_engine_settings(tmp_path: Path, start: Start) -> None:
+@pytest.mark.parametrize(
+    "engines", [ENGINES[:2], pytest.param(ENGINES, marks=pytest.mark.slow)], ids=["driver", "Spark"]
+)
+def test_the_same_survivors_for_any_parts_and_engine_settings(
+    tmp_path: Path, start: Start, engines: list[tuple[int, str, str, int]]
+) -> None:
     rng = random.Random(5)
     rows: list[dict[str, str]] = []
     for i in range(25):
@@ -220,9 +229,7 @@ def test_the_same_survivors_for_any_parts_and_engine_settings(tmp_path: Path, st
     settings = {"bands": 20, "rows": 5, "max_all_pairs": 2}
     spark = start()
     found = []
-    for number, (part_bytes, adaptive, shuffles, on_driver) in enumerate(
-        [(4096, "true", "2", 10**6), (1 << 20, "false", "3", 10**6), (8192, "false", "3", 0)]
-    ):
+    for number, (part_bytes, adaptive, shuffles, on_driver) in enumerate(engines):
         settings["max_driver_rows"] = on_driver
         spark.conf.set("spark.sql.adaptive.enabled", adaptive)
         spark.conf.set("spark.sql.shuffle.partitions", shuffles)
@@ -232,7 +239,7 @@ def test_the_same_survivors_for_any_parts_and_engine_settings(tmp_path: Path, st
         finally:
             spark.conf.set("spark.sql.adaptive.enabled", "true")
             spark.conf.set("spark.sql.shuffle.partitions", "2")
-    assert found[0] == found[1] == found[2]
+    assert all(one == found[0] for one in found)
     texts = {r["id"]: r["text"] for r in rows}
     for name, row in found[0].items():
         if row["winner"]:

@@ -121,6 +121,7 @@ def test_what_an_earlier_run_holds_is_dropped_and_named(old: Path, start: Start)
 
 
 @pytest.mark.spark
+@pytest.mark.slow
 def test_two_earlier_runs_one_without_its_texts(old: Path, start: Start, tmp_path: Path) -> None:
     base = tmp_path
     for name in ("old", "old_run"):
