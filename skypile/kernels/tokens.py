@@ -189,7 +189,7 @@ def finish(out: Hashes, count: Any, state: Hashes) -> Any:
 
 
 @compiled
-def _whole(tokens: Hashes, first: Any, last: Any) -> Any:
+def whole(tokens: Hashes, first: Any, last: Any) -> Any:
     """One hash of a sequence of tokens."""
     h = _MARK ^ np.uint64(last - first)
     for i in range(first, last):
@@ -256,7 +256,7 @@ def fill(
             pending = finish(tokens, pending, state)
         if by_line and (done or text[pos - 1] == 10):
             if not long and 0 < pending - line <= MAX_LINE_TOKENS:
-                h = _whole(tokens, line, pending)
+                h = whole(tokens, line, pending)
                 at = np.searchsorted(skip, h)
                 if at < skip.size and skip[at] == h:
                     pending = line
@@ -277,7 +277,7 @@ def fill(
                 line = pending = size - 1
         if done:
             if made == 0:
-                hashes[used] = _whole(tokens, 0, pending)
+                hashes[used] = whole(tokens, 0, pending)
                 if pending == 0:
                     hashes[used], _ = _exact(
                         text, offsets[doc], end, entries, several, tokens, state
@@ -318,7 +318,7 @@ def lines(
                 pending = finish(tokens, pending, state)
             if pos == end or text[pos - 1] == 10:
                 if not long and 0 < pending <= MAX_LINE_TOKENS:
-                    hashes[used] = _whole(tokens, 0, pending)
+                    hashes[used] = whole(tokens, 0, pending)
                     used += 1
                 pending, long = 0, False
             else:
