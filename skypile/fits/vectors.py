@@ -6,6 +6,12 @@ Martinsson and Tropp 2011, algorithm 4.4), seeded; nothing is downloaded. The sa
 order and any batches give the same file, to the bit: the sample is ordered by hash, and the linear
 algebra runs in a process of its own on one thread. On another kind of processor BLAS may round
 otherwise; a fitted model gives the same vectors everywhere.
+
+Dimensions are whitened: the largest ones are topics and languages, in which whole registers are
+close to each other. On 35,000 blocks of web text, in which 20 boilerplate intents have ten wordings
+each, the ball of cosine .7 around a block holds 7 blocks at the 90th percentile and 53 at the 99th,
+20 and 898 unwhitened; of the wordings 154 of 200 lie in the ball of their mean, 172 unwhitened; at
+.65 it is 171 of 200, with 13 and 67 (docs/log.md, 2026-11-28).
 """
 
 import hashlib
@@ -51,8 +57,11 @@ class VectorSettings:
     min_units: int = setting(
         3, piece="fit", low=1, help="features of fewer units of the sample are left out"
     )
+    whitening: float = setting(
+        1.0, piece="fit", low=0, high=1, help="dimensions are divided by this power of their size"
+    )
     power_iterations: int = setting(
-        3, piece="fit", low=0, high=20, help="of the randomised range finder"
+        2, piece="fit", low=0, high=20, help="of the randomised range finder"
     )
     oversampling: int = setting(16, piece="fit", low=0, help="dimensions found beyond dims")
     fold_han: bool = setting(
@@ -91,7 +100,7 @@ def fit_vectors(
     folder.mkdir(parents=True, exist_ok=True)
     right, singular = _svd(counts, settings)
     components = np.zeros((1 << settings.bits, settings.dims), np.float64)
-    components[active, : right.shape[1]] = idf[:, None] * right
+    components[active, : right.shape[1]] = idf[:, None] * right * singular**-settings.whitening
     components *= 32767 / np.abs(components).max()
     np.save(folder / MODEL, np.rint(components).astype(np.int16))
     quality = {
@@ -230,7 +239,7 @@ def randomised_svd(
         basis = np.linalg.qr(across @ basis)[0]
         basis = np.linalg.qr(matrix @ basis)[0]
     left, singular, _ = np.linalg.svd((across @ basis), full_matrices=False)
-    kept = min(dims, int((singular > singular[0] * 1e-9).sum()))
+    kept = min(dims, int((singular > singular[0] * 1e-6).sum()))
     right, singular = left[:, :kept], singular[:kept]
     largest = right[np.abs(right).argmax(axis=0), np.arange(kept)]
     return right * np.sign(largest), singular

@@ -1,5 +1,6 @@
 """Fitting vectors: the singular vectors are right, the same bits in any order, meaning shows."""
 
+import dataclasses
 import random
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def vectors(folder: Path, texts: list[str]) -> np.ndarray:
 
 def test_texts_of_one_topic_are_close_and_cards_are_full(tmp_path: Path) -> None:
     units = [u for lang in TOPICS for topic in (0, 1) for u in corpus(lang, topic, 0)]
-    card = fit_vectors(units, tmp_path, settings=SMALL, licence="x", trained_on={"by": "test"})
+    four = dataclasses.replace(SMALL, dims=4)  # as many as there are topics
+    card = fit_vectors(units, tmp_path, settings=four, licence="x", trained_on={"by": "test"})
     assert (card.kind, card.language, card.licence) == ("vectors", None, "x")
     assert card.trained_on["units"] == card.trained_on["units_learnt_from"] == len(units)
     assert card.trained_on["by"] == "test"
@@ -83,6 +85,17 @@ def test_singular_vectors_are_those_of_scipy() -> None:
     assert np.allclose(singular, exact[::-1], rtol=1e-6)
     assert np.allclose(np.abs((transposed[::-1] @ right).diagonal()), 1, atol=1e-4)
     assert (right[np.abs(right).argmax(axis=0), np.arange(5)] > 0).all()
+
+
+def test_whitening_evens_dimensions_out(tmp_path: Path) -> None:
+    units = [u for lang in TOPICS for topic in (0, 1) for u in corpus(lang, topic, 0)]
+    spread = []
+    for power in (0.0, 1.0):
+        given = dataclasses.replace(SMALL, whitening=power)
+        fit_vectors(units, tmp_path / str(power), settings=given)
+        squares = (vectors(tmp_path / str(power), units) ** 2).mean(axis=0)
+        spread.append(squares.max() / squares.min())
+    assert spread[0] > 5 > spread[1]
 
 
 def test_a_corpus_of_few_words_has_few_dimensions(tmp_path: Path) -> None:

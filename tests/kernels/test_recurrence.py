@@ -138,6 +138,35 @@ def test_the_mode_of_a_bucket_is_not_moved_by_what_else_is_in_it() -> None:
     assert (R._cosines(rows, given.centres)[5:] < 0.6).all()
 
 
+def test_of_a_bucket_the_rows_with_the_smallest_ranks_are_shown() -> None:
+    keys = np.array([[7, 9]] * 100 + [[-1, -1]] * 5 + [[8, 9]] * 2, np.int64)
+    weights, ranks = np.arange(107) + 1, np.random.default_rng(13).permutation(107)
+    rows, offsets, totals = R.crowded(keys, weights, ranks, least=3, most=2, shown=16)
+    assert totals.tolist() == [sum(range(1, 101)), sum(range(1, 101)) + 106 + 107]
+    assert offsets.tolist() == [0, 16, 32]
+    assert rows[:16].tolist() == sorted(range(100), key=lambda r: ranks[r])[:16]
+    members = [*range(100), 105, 106]
+    assert rows[16:].tolist() == sorted(members, key=lambda r: ranks[r])[:16]
+    assert R.crowded(keys, weights, ranks, least=3, most=9)[2].tolist() == [5050, 213, 5263]
+    assert R.crowded(keys, weights, ranks, least=214, most=9)[2].tolist() == [5050, 5263]
+    assert R.crowded(keys[:0], weights[:0], ranks[:0], least=1, most=9)[1].tolist() == [0]
+
+
+def test_the_nearest_is_by_the_angle() -> None:
+    rng = np.random.default_rng(14)
+    vector = crowd(rng, 1, 1.0)
+    tilted = crowd_around(rng, vector, 0.9)
+    longer = np.rint(1.4 * tilted).astype(np.int16)
+    assert R.assign(vector, np.concatenate([longer, vector]), T).centre.tolist() == [1]
+
+
+def crowd_around(rng: np.random.Generator, row: np.ndarray, cosine: float) -> np.ndarray:
+    noise = rng.standard_normal(DIMS)
+    noise -= row[0] * (noise @ row[0]) / (row[0].astype(float) @ row[0])
+    tilt = np.sqrt(1 - cosine**2) * noise / np.linalg.norm(noise)
+    return lengthen(cosine * row / np.linalg.norm(row) + tilt)
+
+
 CENTRES = st.lists(st.integers(0, 25), max_size=30)
 
 
