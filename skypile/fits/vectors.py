@@ -7,11 +7,11 @@ order and any batches give the same file, to the bit: the sample is ordered by h
 algebra runs in a process of its own on one thread. On another kind of processor BLAS may round
 otherwise; a fitted model gives the same vectors everywhere.
 
-Dimensions are whitened: the largest ones are topics and languages, in which whole registers are
-close to each other. On 35,000 blocks of web text, in which 20 boilerplate intents have ten wordings
-each, the ball of cosine .7 around a block holds 7 blocks at the 90th percentile and 53 at the 99th,
-20 and 898 unwhitened; of the wordings 154 of 200 lie in the ball of their mean, 172 unwhitened; at
-.65 it is 171 of 200, with 13 and 67 (docs/log.md, 2026-11-28).
+Two things keep apart what only resembles (Measured on web text: docs/log.md, 2026-11-28). The
+dimensions are whitened: the largest ones are topics and languages, in which whole registers are
+close to each other. And `word_dims` of them are a random projection of the features themselves,
+those never seen in the sample included: else a block of rare words would be placed by the few
+common words in it.
 """
 
 import hashlib
@@ -51,6 +51,12 @@ class VectorSettings:
 
     bits: int = setting(18, piece="fit", low=8, high=24, help="2^bits hashed columns")
     dims: int = setting(256, piece="fit", low=2, high=MAX_DIMS, help="size of a vector")
+    word_dims: int = setting(
+        64, piece="fit", low=0, high=MAX_DIMS - 1, help="of these for the words themselves"
+    )
+    word_weight: float = setting(
+        0.7, piece="fit", low=0, high=10, help="of the words beside the meaning, as lengths"
+    )
     max_units: int = setting(
         200_000, piece="fit", low=2, help="different units learnt from, drawn by hash"
     )
@@ -68,6 +74,10 @@ class VectorSettings:
         True, piece="fit", help="traditional characters are read as simplified ones"
     )
     seed: int = setting(0, piece="fit", low=0, help="of the draw and of the range finder")
+
+    def __post_init__(self) -> None:
+        if self.word_dims >= self.dims:
+            raise ValueError(f"word_dims must be below dims: {self.word_dims} of {self.dims}")
 
 
 def fit_vectors(
@@ -99,10 +109,8 @@ def fit_vectors(
     counts, active, idf = _weighted(matrix, settings)
     folder.mkdir(parents=True, exist_ok=True)
     right, singular = _svd(counts, settings)
-    components = np.zeros((1 << settings.bits, settings.dims), np.float64)
-    components[active, : right.shape[1]] = idf[:, None] * right * singular**-settings.whitening
-    components *= 32767 / np.abs(components).max()
-    np.save(folder / MODEL, np.rint(components).astype(np.int16))
+    components = _components(right, singular, active, idf, counts.shape[0], settings)
+    np.save(folder / MODEL, components)
     quality = {
         "explained": round(float((singular**2).sum() / (counts.data**2).sum()), 4),
         "dims_used": int(right.shape[1]),
@@ -174,7 +182,7 @@ class _Sample:
 def _weighted(
     matrix: csr_array, settings: VectorSettings
 ) -> tuple[csr_array, NDArray[np.int64], Floats]:
-    """TF-IDF of unit rows over the columns in use; those columns; their idf, smoothed."""
+    """TF-IDF of unit rows over the columns in use; those columns; idf of all, smoothed."""
     frequency = np.bincount(matrix.indices, minlength=matrix.shape[1])
     active = np.flatnonzero(frequency >= settings.min_units)
     if len(active) < 2:
@@ -182,14 +190,38 @@ def _weighted(
             f"{matrix.shape[0]} different units share {len(active)} features that occur in "
             f"{settings.min_units} of them (min_units): no vectors to fit"
         )
-    idf = 1 + np.log((1 + matrix.shape[0]) / (1 + frequency[active]))
+    idf = 1 + np.log((1 + matrix.shape[0]) / (1 + frequency))
     matrix = matrix[:, active]
-    matrix.data = (1 + np.log(matrix.data)) * idf[matrix.indices]
+    matrix.data = (1 + np.log(matrix.data)) * idf[active][matrix.indices]
     squares = np.add.reduceat(np.r_[matrix.data**2, 0], matrix.indptr[:-1])
     sizes = np.diff(matrix.indptr)
     lengths = np.sqrt(np.where(sizes > 0, squares, 1))
     matrix.data /= np.repeat(lengths, sizes)
     return matrix, active, idf
+
+
+def _components(
+    right: Floats,
+    singular: Floats,
+    active: NDArray[np.int64],
+    idf: Floats,
+    size: int,
+    settings: VectorSettings,
+) -> NDArray[np.int16]:
+    """What a column adds to a vector: meaning, of mean square 1 over the sample; then words."""
+    meaning = settings.dims - settings.word_dims
+    made = np.zeros((1 << settings.bits, settings.dims), np.float32)
+    powers = singular**-settings.whitening
+    powers *= np.sqrt(size / ((singular * powers) ** 2).sum())
+    made[active, : right.shape[1]] = idf[active, None] * right * powers
+    if settings.word_dims:
+        signs = np.random.default_rng([settings.seed, 1]).integers(
+            0, 2, (1 << settings.bits, settings.word_dims), np.int8
+        )
+        weight = settings.word_weight / np.sqrt(settings.word_dims)
+        made[:, meaning:] = (2 * signs - 1) * (weight * idf[:, None])
+    made *= 32767 / np.abs(made).max()
+    return np.rint(made).astype(np.int16)
 
 
 def _svd(matrix: csr_array, settings: VectorSettings) -> tuple[Floats, Floats]:
@@ -206,7 +238,12 @@ def _svd(matrix: csr_array, settings: VectorSettings) -> tuple[Floats, Floats]:
             indices=matrix.indices,
             indptr=matrix.indptr,
             shape=matrix.shape,
-            asked=[settings.dims, settings.oversampling, settings.power_iterations, settings.seed],
+            asked=[
+                settings.dims - settings.word_dims,
+                settings.oversampling,
+                settings.power_iterations,
+                settings.seed,
+            ],
         )
         one = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
         package = str(Path(__file__).resolve().parents[2])

@@ -268,12 +268,14 @@ def find_centres(
     buckets: int = 100_000,
     bands: int = BANDS,
     rounds: int = 3,
+    steps: int = 2,
     seed: int = 0,
 ) -> Int16s:
     """The centres of all crowds, heaviest first, int16[n, dims].
 
     vectors, weights, ranks: of different units: documents that have it, and a hash of it. least:
-    documents in a ball. most: centres. buckets: looked at in a round. The same centres for any
+    documents in a ball. most: centres. buckets: looked at in a round. steps: means taken in a
+    round. The same centres for any
     order of the rows.
     """
     found = np.zeros((0, vectors.shape[1]), np.int16)
@@ -289,7 +291,7 @@ def find_centres(
         if not len(new.centres):
             break
         centres = np.concatenate([found, new.centres])
-        for _ in range(2):
+        for _ in range(steps):
             centre = assign(vectors, centres, t).centre
             centres = moved(centres, sums_of(vectors, weights, centre, len(centres)))
         centre = assign(vectors, centres, t).centre

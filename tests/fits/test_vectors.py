@@ -17,7 +17,7 @@ from skypile.fits.vectors import MODEL, VectorSettings, fit_vectors, randomised_
 from skypile.kernels.arrow import utf8
 from skypile.kernels.vectors import Vectoriser
 
-SMALL = VectorSettings(bits=12, dims=16, min_units=2, oversampling=8)
+SMALL = VectorSettings(bits=12, dims=16, word_dims=0, min_units=2, oversampling=8)
 TOPICS = {
     "en": (
         "cookies browser site experience accept policy settings",
@@ -62,7 +62,7 @@ def test_any_order_any_batches_any_repeats_give_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     units = [u for lang in TOPICS for topic in (0, 1) for u in corpus(lang, topic, 0)]
-    drawn = VectorSettings(bits=12, dims=16, min_units=2, max_units=100)
+    drawn = VectorSettings(bits=12, dims=16, word_dims=4, min_units=2, max_units=100)
     card = fit_vectors(units, tmp_path / "one", settings=drawn)
     assert card.trained_on["units_learnt_from"] == 100
     mixed = random.Random(4).sample(units * 3, len(units) * 3)
@@ -71,7 +71,7 @@ def test_any_order_any_batches_any_repeats_give_the_same_bits(
     other = fit_vectors(iter(mixed), tmp_path / "other", settings=drawn)
     assert other.digest == card.digest
     assert other.trained_on["units"] == 3 * len(units)
-    seeded = VectorSettings(bits=12, dims=16, min_units=2, max_units=100, seed=1)
+    seeded = VectorSettings(bits=12, dims=16, word_dims=4, min_units=2, max_units=100, seed=1)
     assert fit_vectors(units, tmp_path / "seed", settings=seeded).digest != card.digest
 
 
@@ -96,6 +96,21 @@ def test_whitening_evens_dimensions_out(tmp_path: Path) -> None:
         squares = (vectors(tmp_path / str(power), units) ** 2).mean(axis=0)
         spread.append(squares.max() / squares.min())
     assert spread[0] > 5 > spread[1]
+
+
+def test_words_never_seen_keep_a_unit_apart(tmp_path: Path) -> None:
+    units = [u for lang in TOPICS for topic in (0, 1) for u in corpus(lang, topic, 0)]
+    known, strange = "river stone", " ".join(f"zq{chr(97 + n)}x" for n in range(20))
+    near = []
+    for words in (0, 8):
+        given = dataclasses.replace(SMALL, dims=8 + words, word_dims=words)
+        fit_vectors(units, tmp_path / str(words), settings=given)
+        made = vectors(tmp_path / str(words), [known, f"{known} {strange}", f"{known} bridge"])
+        near.append((made @ made.T)[0])
+    assert near[0][1] > 0.8  # by hash, strange words can fall on known columns
+    assert near[1][1] < 0.5 < near[1][2]
+    with pytest.raises(ValueError, match="16 of 16"):
+        VectorSettings(dims=16, word_dims=16)
 
 
 def test_a_corpus_of_few_words_has_few_dimensions(tmp_path: Path) -> None:
