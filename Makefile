@@ -85,7 +85,7 @@ test-slow: install java lmplz  ## clusters, faults, matrices (up to an hour)
 soak: install java  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
-.PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-wikipedia bench-perplexity bench-quality same-rows
+.PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-wikipedia bench-perplexity bench-quality bench-distribution same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
@@ -97,6 +97,9 @@ bench-perplexity: install lmplz  ## language models of Wikipedia: ordering of re
 
 bench-quality: install lmplz bench-perplexity  ## perplexity, and the reference classifier on sources it never saw
 	@$(PY) -m bench.quality --data $(SHARED)/data
+
+bench-distribution: install  ## recurrence in meaning: exhaustive search, planted wordings, blocks/s
+	@$(PY) -m bench.distribution --data $(SHARED)/data
 
 bench-read: install  ## archives: records/s and MB/s of reading beside plain fastwarc
 	@$(PY) -m bench.read --data $(SHARED)/data

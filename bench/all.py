@@ -13,7 +13,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-BENCHES = ("read", "encoding", "extract", "wikipedia", "language", "dedup", "perplexity", "quality")
+BENCHES = (
+    "read",
+    "encoding",
+    "extract",
+    "wikipedia",
+    "language",
+    "dedup",
+    "perplexity",
+    "quality",
+    "distribution",
+)
 DOC = Path(__file__).resolve().parent.parent / "docs/bench.md"
 COLUMNS = (
     "case",
