@@ -37,8 +37,8 @@ Floats = NDArray[np.float64]
 
 
 def band_bits(rows: int) -> int:
-    """Bits of a band so that a bucket has about four of so many rows spread evenly; 4 to 40."""
-    return min(40, max(4, (max(rows, 1) - 1).bit_length() - 2))
+    """Bits of a band so that a bucket has about thirty of so many rows spread evenly; 4 to 40."""
+    return min(40, max(4, (max(rows, 1) - 1).bit_length() - 5))
 
 
 def planes(dims: int, bits: int, bands: int = BANDS, seed: int = 0) -> NDArray[np.float32]:
@@ -268,7 +268,7 @@ def find_centres(
     buckets: int = 100_000,
     bands: int = BANDS,
     rounds: int = 3,
-    steps: int = 2,
+    steps: int = 4,
     seed: int = 0,
 ) -> Int16s:
     """The centres of all crowds, heaviest first, int16[n, dims].
