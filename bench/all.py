@@ -17,7 +17,7 @@ from typing import Any
 
 BENCHES = (
     *("read", "encoding", "extract", "wikipedia", "language", "dedup"),
-    *("perplexity", "quality", "signals"),
+    *("perplexity", "quality", "signals", "distribution"),
 )
 DOC = Path(__file__).resolve().parent.parent / "docs/bench.md"
 COLUMNS = (

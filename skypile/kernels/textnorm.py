@@ -143,6 +143,21 @@ def table(fold_han: bool = False) -> Table:
     return Table(entries, tails)
 
 
+@cache
+def words(fold_han: bool = False) -> Table:
+    """`table` with digits as white space: Latin, Arabic, circled and others; not Han numerals."""
+    made = table(fold_han)
+    digit = np.zeros(_LAST + 1, bool)
+    for code in range(_BEYOND):
+        digit[code] = unicodedata.category(chr(code))[0] == "N"
+    found = []
+    for array in (made.entries.copy(), made.several.copy()):
+        array[((array & 7) == WORD) & digit[np.minimum(array >> 11, _LAST)]] = BREAK
+        array.flags.writeable = False
+        found.append(array)
+    return Table(*found)
+
+
 def _listed() -> list[int]:
     """Code points that have to be looked up by name."""
     skipped = np.zeros(_BEYOND, bool)

@@ -34,14 +34,15 @@ _33 = np.uint64(33)
 
 
 @compiled
-def _mix(h: Any) -> Any:
+def mix(h: Any) -> Any:
+    """MurmurHash3's fmix64."""
     h = (h ^ (h >> _33)) * _FIRST
     h = (h ^ (h >> _33)) * _SECOND
     return h ^ (h >> _33)
 
 
 @compiled
-def _decode(text: Bytes, pos: int, end: int) -> tuple[Any, int]:
+def decode(text: Bytes, pos: int, end: int) -> tuple[Any, int]:
     """(code point, where the next one begins); U+FFFD for what is not UTF-8."""
     byte = np.int64(text[pos])
     if byte >= 0xF0:
@@ -90,7 +91,7 @@ def _join(base: Any, code: Any) -> Any:
 
 
 @compiled
-def _tokenise(
+def tokenise(
     text: Bytes,
     pos: int,
     end: int,
@@ -117,7 +118,7 @@ def _tokenise(
             code = np.int64(byte)
             pos += 1
         else:
-            code, pos = _decode(text, pos, end)
+            code, pos = decode(text, pos, end)
         entry = np.int64(entries[code])
         part: Any = np.int64(0)
         last: Any = part
@@ -152,7 +153,7 @@ def _tokenise(
                         h = _close(h, marks, state)
                         marks = 0
                     if kind_open and (kind != _WORD or kind_open != _WORD):
-                        out[count] = _mix(h)
+                        out[count] = mix(h)
                         count += 1
                         kind_open = 0
                     if kind in (_WORD, _SINGLE):
@@ -165,7 +166,7 @@ def _tokenise(
                             h = (h ^ np.uint64(follow >> 11)) * _STEP
                             pos += 1
                     elif exact and value:
-                        out[count] = _mix((_MARK ^ value) * _STEP)
+                        out[count] = mix((_MARK ^ value) * _STEP)
                         count += 1
             if part >= last:
                 break
@@ -178,22 +179,22 @@ def _tokenise(
 
 
 @compiled
-def _finish(out: Hashes, count: Any, state: Hashes) -> Any:
+def finish(out: Hashes, count: Any, state: Hashes) -> Any:
     """Close the token that is open at the end of a text; the new count."""
     if state[0]:
-        out[count] = _mix(_close(state[1], np.int64(state[3]), state))
+        out[count] = mix(_close(state[1], np.int64(state[3]), state))
         count += 1
     state[0] = state[3] = 0
     return count
 
 
 @compiled
-def _whole(tokens: Hashes, first: Any, last: Any) -> Any:
+def whole(tokens: Hashes, first: Any, last: Any) -> Any:
     """One hash of a sequence of tokens."""
     h = _MARK ^ np.uint64(last - first)
     for i in range(first, last):
         h = h * _BASE + tokens[i]
-    return _mix(h)
+    return mix(h)
 
 
 @compiled
@@ -209,17 +210,17 @@ def _exact(
     """Two independent hashes of a text with its punctuation."""
     one, two, size = _MARK, _SEED, np.uint64(0)
     while pos < end:
-        pos, count = _tokenise(
+        pos, count = tokenise(
             text, pos, end, entries, several, True, False, tokens, np.int64(0), state
         )
         if pos == end:
-            count = _finish(tokens, count, state)
+            count = finish(tokens, count, state)
         for i in range(count):
             one = one * _BASE + tokens[i]
             two = (two ^ (tokens[i] >> _33) ^ tokens[i]) * _STEP
             two ^= two >> _33
         size += np.uint64(count)
-    return _mix(one ^ size), _mix(two + size)
+    return mix(one ^ size), mix(two + size)
 
 
 @compiled
@@ -247,15 +248,15 @@ def fill(
     used, parts, begun, by_line = 0, 0, 0, skip.size > 0
     while doc < len(offsets) - 1 and parts < len(docs) and used + len(tokens) <= len(hashes):
         end = offsets[doc + 1]
-        pos, pending = _tokenise(
+        pos, pending = tokenise(
             text, pos, end, entries, several, False, by_line, tokens, pending, state
         )
         done = pos == end
         if done:
-            pending = _finish(tokens, pending, state)
+            pending = finish(tokens, pending, state)
         if by_line and (done or text[pos - 1] == 10):
             if not long and 0 < pending - line <= MAX_LINE_TOKENS:
-                h = _whole(tokens, line, pending)
+                h = whole(tokens, line, pending)
                 at = np.searchsorted(skip, h)
                 if at < skip.size and skip[at] == h:
                     pending = line
@@ -267,7 +268,7 @@ def fill(
                 h = tokens[i]
                 for j in range(i + 1, i + size):
                     h = h * _BASE + tokens[j]
-                hashes[used] = _mix(h)
+                hashes[used] = mix(h)
                 used += 1
             if pending >= size:
                 made += pending - size + 1
@@ -276,7 +277,7 @@ def fill(
                 line = pending = size - 1
         if done:
             if made == 0:
-                hashes[used] = _whole(tokens, 0, pending)
+                hashes[used] = whole(tokens, 0, pending)
                 if pending == 0:
                     hashes[used], _ = _exact(
                         text, offsets[doc], end, entries, several, tokens, state
@@ -310,14 +311,14 @@ def lines(
         pos, end, long = offsets[doc], offsets[doc + 1], False
         pending: Any = np.int64(0)
         while pos < end:
-            pos, pending = _tokenise(
+            pos, pending = tokenise(
                 text, pos, end, entries, several, False, True, tokens, pending, state
             )
             if pos == end:
-                pending = _finish(tokens, pending, state)
+                pending = finish(tokens, pending, state)
             if pos == end or text[pos - 1] == 10:
                 if not long and 0 < pending <= MAX_LINE_TOKENS:
-                    hashes[used] = _whole(tokens, 0, pending)
+                    hashes[used] = whole(tokens, 0, pending)
                     used += 1
                 pending, long = 0, False
             else:
