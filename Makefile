@@ -82,7 +82,7 @@ test: lint java  ## what CI runs: lint and all quick tests
 test-slow: install java lmplz  ## clusters, faults, matrices (up to an hour)
 	$(PY) -m pytest -m slow $(ARGS)
 
-soak: install java  ## long runs
+soak: install java lmplz  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
 .PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-dedup-scale

@@ -37,7 +37,8 @@ import pyarrow as pa
 from sentencepiece import SentencePieceProcessor
 
 from skypile import lmplz
-from skypile.fits.lm import LM, SP_MODEL, LmSettings, fit_lm
+from skypile.fits.lm import LmSettings, fit_lm
+from skypile.fits.names import LM, SP_MODEL
 from skypile.kernels.lmtext import make_normaliser
 from skypile.kernels.perplexity import make_scorer, make_tokeniser
 

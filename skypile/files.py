@@ -187,14 +187,20 @@ class Root:
         return found
 
 
+def parent_of(path: str) -> tuple[Root, str]:
+    """The folder of a file, and its name in it; a URI keeps its options (`s3://b/x?endpoint=...`)."""
+    place, query, options = path.partition("?") if is_uri(path) else (path, "", "")
+    folder, slash, name = place.rstrip("/").rpartition("/")
+    return Root(f"{folder or (slash and '/') or '.'}{query}{options}"), name
+
+
 def read_text(path: str) -> str:
     """The whole of a small UTF-8 file, on any file system.
 
     Raises:
         InputError: it is not there, or not UTF-8.
     """
-    folder, _, name = path.rpartition("/")
-    root = Root(folder or ".")
+    root, name = parent_of(path)
     if root.size(name) is None:
         raise InputError(f"no such file: {path}")
     try:

@@ -3,6 +3,7 @@
 The store is moto's, on this machine: it shows the protocol, not the durability, of the real one.
 """
 
+import hashlib
 import os
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from typing import Any
 import pytest
 from pyarrow import fs
 
+from skypile import contents
+from skypile.files import read_text
 from skypile.gc import collect
 from tests import toy
 from tests.test_run import LINES, NO_RELATE, TABLES, rows, run
@@ -84,6 +87,11 @@ def test_a_run_on_s3_has_the_rows_of_a_run_on_disk(
 
     run_config(config, no_spark, say=said.append)
     assert said == ["lines.read web: up to date", "trim.cut web: up to date"]
+    word_list = f"s3://corpus/words.txt{store}"
+    with s3.open_output_stream("corpus/words.txt") as out:
+        out.write("词\n".encode())
+    assert read_text(word_list) == "词\n"
+    assert contents.digest(word_list) == hashlib.sha256("词\n".encode()).hexdigest()
     left = f"lengths/web/{'0' * 32}/part-00000-{'0' * 12}.parquet"
     with s3.open_output_stream(f"corpus/run/{left}") as out:
         out.write(b"of a task that was killed")

@@ -10,7 +10,6 @@ interpolating models, and domain adaptation.
 import hashlib
 import importlib.metadata
 import io
-import json
 import math
 import os
 import re
@@ -29,12 +28,11 @@ import sentencepiece
 from skypile import artifacts, lmplz
 from skypile.artifacts import Card
 from skypile.errors import InputError, SkypileError
+from skypile.fits.names import LM, LM_KIND, SP_MODEL, fold_digest
 from skypile.kernels.lmtext import make_normaliser
 from skypile.kernels.perplexity import make_scorer, make_tokeniser
 from skypile.settings import plain_as, setting
 
-KIND = "lm"
-SP_MODEL, LM = "sp.model", "lm.bin"  # the files of the artifact
 _DISCOUNT_ERROR = "BadDiscountException"
 _FALLBACK = re.compile(r"Substituting fallback discounts for order (\d+)")  # counted from 0
 
@@ -139,18 +137,11 @@ def fit_lm(
             "discount_fallback": fallback,
             "folds_characters": fold_digest(fold),
         }
-        card = Card(KIND, {}, language, about, licence, parameters, quality, _versions())
+        card = Card(LM_KIND, {}, language, about, licence, parameters, quality, _versions())
         card = artifacts.write(made, card)
         shutil.rmtree(folder, ignore_errors=True)
         made.rename(folder)
     return card
-
-
-def fold_digest(fold: Mapping[int, str] | None) -> str | None:
-    """A hash of a folding table for the card: scoring must fold as fitting did."""
-    if not fold:
-        return None
-    return hashlib.sha256(json.dumps(sorted(fold.items())).encode()).hexdigest()[:16]
 
 
 class _Documents:

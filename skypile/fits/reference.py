@@ -26,7 +26,7 @@ import pyarrow as pa
 from skypile import artifacts
 from skypile.artifacts import Card
 from skypile.errors import InputError
-from skypile.fits.lm import fold_digest
+from skypile.fits.names import CLASSIFIER, REFERENCE_KIND, fold_digest
 from skypile.kernels.reference import (
     RANDOM,
     REFERENCE,
@@ -37,8 +37,6 @@ from skypile.kernels.reference import (
 )
 from skypile.settings import plain_as, setting
 
-KIND = "reference"
-MODEL = "model.bin"  # the file of the artifact
 WIDE_LANGUAGES = ("zh", "ja")  # whose tokens are single characters
 
 
@@ -127,15 +125,15 @@ def fit_reference(
             thread=1,
             verbose=0,
         )
-        model.save_model(str(folder / MODEL))
-    quality = _measure(folder / MODEL, heldout, fold)
+        model.save_model(str(folder / CLASSIFIER))
+    quality = _measure(folder / CLASSIFIER, heldout, fold)
     parameters = {
         **plain_as(ReferenceSettings, settings),
         "folds_characters": fold_digest(fold),
     }
     versions = {"fasttext-community": importlib.metadata.version("fasttext-community")}
     about = {**counts, **(trained_on or {})}
-    card = Card(KIND, {}, language, about, licence, parameters, quality, versions)
+    card = Card(REFERENCE_KIND, {}, language, about, licence, parameters, quality, versions)
     return artifacts.write(folder, card)
 
 

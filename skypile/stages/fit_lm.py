@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from skypile.fits.lm import LmSettings, fit_lm
+from skypile.fits.names import LM_PREFIX
 from skypile.kernels.textnorm import han_fold
 from skypile.settings import setting
 from skypile.stage import Fit, FitInput, Stage
-
-MODEL_PREFIX = "lm-"  # and the language: what a model is called in the run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,7 @@ def fit(config: Config, given: FitInput) -> Mapping[str, Any]:
         card = fit_lm(
             _texts(given, keys),
             language,
-            given.folder / f"{MODEL_PREFIX}{language}",
+            given.folder / f"{LM_PREFIX}{language}",
             settings=config,
             fold=han_fold() if config.fold_han else None,
             trained_on={"sources": list(names)},

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from skypile.errors import InputError
+from skypile.fits.names import REFERENCE_PREFIX
 from skypile.fits.reference import Page, ReferenceSettings, fit_reference
 from skypile.kernels.canonical import canonical_url
 from skypile.kernels.textnorm import han_fold
@@ -25,7 +26,6 @@ from skypile.stage import Fit, FitInput, Stage
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-MODEL_PREFIX = "reference-"  # and the language: what a model is called in the run
 POSITIVES = ("auto", "cited", "wikipedia")
 
 
@@ -100,7 +100,7 @@ def fit(config: Config, given: FitInput) -> Mapping[str, Any]:
             _pages(given, positives),
             _pages(given, negatives),
             language,
-            given.folder / f"{MODEL_PREFIX}{language}",
+            given.folder / f"{REFERENCE_PREFIX}{language}",
             settings=config,
             fold=han_fold() if config.fold_han else None,
             trained_on={

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skypile import artifacts
-from skypile.fits import lm, reference
+from skypile.fits.names import LM_KIND, REFERENCE_KIND
 from skypile.kernels.perplexity import PERCENTILES, bins, buckets, histogram_cutoffs
 from skypile.settings import setting
 from skypile.stage import Cut, Kernel, Measure, Model, Relate, Related, Stage
@@ -127,7 +127,7 @@ def validate(config: Config) -> None:
     Raises:
         ArtifactError: one is not.
     """
-    for kind, named in ((lm.KIND, config.lm), (reference.KIND, config.reference)):
+    for kind, named in ((LM_KIND, config.lm), (REFERENCE_KIND, config.reference)):
         for language, uri in named.items():
             artifacts.load_card(uri, kind=kind, language=language)
 

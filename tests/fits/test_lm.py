@@ -16,7 +16,8 @@ import pyarrow as pa
 import pytest
 
 from skypile import artifacts, lmplz
-from skypile.fits.lm import LM, SP_MODEL, FitError, LmSettings, fit_lm
+from skypile.fits.lm import FitError, LmSettings, fit_lm
+from skypile.fits.names import LM, SP_MODEL
 from skypile.kernels.perplexity import Scorer, make_scorer, make_tokeniser
 
 REPO = Path(__file__).parent.parent.parent

@@ -8,7 +8,8 @@ import pytest
 
 from skypile import artifacts
 from skypile.errors import InputError
-from skypile.fits.reference import MODEL, Page, ReferenceSettings, fit_reference
+from skypile.fits.names import CLASSIFIER
+from skypile.fits.reference import Page, ReferenceSettings, fit_reference
 from skypile.kernels.reference import make_classifier
 from skypile.kernels.textnorm import han_fold
 
@@ -69,7 +70,7 @@ def test_a_classifier_tells_classes_on_hosts_it_never_saw(language: str, tmp_pat
 def test_a_page_in_the_other_script_scores_the_same(tmp_path: Path) -> None:
     fold = han_fold()
     fit_reference(pages("zh", True), pages("zh", False), "zh", tmp_path, settings=SMALL, fold=fold)
-    classify = make_classifier(str(tmp_path / MODEL), fold)
+    classify = make_classifier(str(tmp_path / CLASSIFIER), fold)
     texts = [page.text for page in pages("zh", True)[:10] + pages("zh", False)[:10]]
     simplified = [text.translate(fold) for text in texts]
     assert simplified != texts

@@ -395,3 +395,14 @@ def test_positives_are_the_pages_that_the_encyclopedia_cites(
     assert asked[0] == [0, 1]
     with pytest.raises(InputError, match="language zh: 0 positive and 0 random pages"):
         stage.fit(stage.Config(wikipedia={"zh": ("none",)}, crawl=("web",)), given)
+
+
+def test_work_on_fitting_measures_nothing_again() -> None:
+    """The digest of a model is what a measure depends on, not the code that fits models."""
+    from skypile.fingerprints import _kernel_closure
+    from skypile.stages.quality import STAGE
+
+    closure = _kernel_closure(STAGE.code("measure"))
+    assert "skypile.kernels.perplexity" in closure
+    assert not closure & {"skypile.fits.lm", "skypile.fits.reference", "skypile.stages.fit_lm"}
+    assert "skypile.fits.lm" in _kernel_closure("skypile.stages.fit_lm")
