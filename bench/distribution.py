@@ -34,7 +34,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from skypile.fits.vectors import MODEL, VectorSettings, fit_vectors
+from skypile.fits.names import COMPONENTS
+from skypile.fits.vectors import VectorSettings, fit_vectors
 from skypile.kernels import minhash
 from skypile.kernels import recurrence as R
 from skypile.kernels.blocks import units
@@ -267,7 +268,7 @@ def main() -> None:
         begun = time.perf_counter()
         fit_vectors(learnt, Path(work), settings=VectorSettings(max_units=LEARNT))
         line("fit_vectors", "seconds", time.perf_counter() - begun, "s", n=LEARNT)
-        make = Vectoriser.load(Path(work) / MODEL, fold_han=True)
+        make = Vectoriser.load(Path(work) / COMPONENTS, fold_han=True)
         given_units = (blocks.units.content, blocks.units.starts, blocks.units.ends)
         make(*(part[:1] if n else part for n, part in enumerate(given_units)))
         made, vectors_s = timed(lambda: make(*given_units))

@@ -145,7 +145,10 @@ class Lineage:
         if piece == "fit":
             assert stage.fit
             named = stage.fit.sources(self.config.settings[stage.name])
-            return [s.name for s in self.config.sources if s.name in named]
+            own = [s.name for s in self.config.sources if self.applies(stage, s.name)]
+            return (
+                own if named is None else [s.name for s in self.config.sources if s.name in named]
+            )
         return [s for s in self.units(stage, "cut") if self.applies(stage, s)]
 
     def input_names(self, stage: Stage, piece: str, source: str) -> list[str]:

@@ -191,12 +191,13 @@ class FitInput:
 
 @dataclass(frozen=True)
 class Fit:
-    """Documents to models. `sources` are those that the settings name; the others make no model
-    stale. `fit` writes artifacts into `FitInput.folder`, and returns facts about them.
+    """Documents to models. `sources` are those that the settings name, the others make no model
+    stale; None: all that the stage applies to. `fit` writes artifacts into `FitInput.folder`, and
+    returns facts about them.
     """
 
     reads: Mapping[str, tuple[str, ...]]
-    sources: Callable[[Any], tuple[str, ...]]
+    sources: Callable[[Any], tuple[str, ...] | None]
     fit: Callable[[Any, FitInput], Mapping[str, Any]]
 
 
@@ -204,7 +205,8 @@ class Fit:
 class Cut:
     """Numbers to verdicts. The kernel sees the rows that are still in and returns `doc_id`, `kept`,
     `reason` and `removed_blocks` (sorted) for each, and the columns of `table` where there is one;
-    `facts` is what the stage's relate found.
+    `facts` is what the stage's relate found. Beside the columns that it reads it sees
+    `removed_before`: the blocks that earlier stages removed, which the text it measured lacks.
     """
 
     reads: Mapping[str, tuple[str, ...]]
