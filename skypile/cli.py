@@ -122,6 +122,30 @@ def why(
 
 
 @app.command()
+def recurring(
+    run: RunFolder,
+    top: Annotated[int, typer.Option(help="groups to show, 200 at most")] = 20,
+    plot: Annotated[
+        Path | None, typer.Option(help="also draw recurrence before and after, as .png or .svg")
+    ] = None,
+    json_: AsJson = False,
+) -> None:
+    """The text blocks that recur most: in how many documents, on how many hosts, what went."""
+    import dataclasses
+
+    from skypile import recurring, show
+
+    found = recurring.recurrence(run, top)
+    if json_:
+        print(json.dumps(dataclasses.asdict(found), indent=1, ensure_ascii=False))
+    else:
+        show.recurring(found, show.console())
+    if plot:
+        recurring.plot(found, plot)
+        say(f"plot: {plot}")
+
+
+@app.command()
 def digest(run: RunFolder) -> None:
     """A hash of each table's rows, the same for any parts and any order: to compare two runs."""
     from skypile.reader import RunReader

@@ -15,6 +15,7 @@ from skypile.errors import ConfigError
 from skypile.ledger import Ledger
 from skypile.manifests import CORPUS
 from skypile.pipeline import all_stages
+from skypile.recurring import plot, recurrence
 from skypile.stages.distribution import MOSTLY, make_cut_kernel
 from skypile.stages.distribution import Config as Distribution
 from tests.stages.test_dedup import Start, chinese
@@ -108,6 +109,14 @@ def test_a_notice_in_many_wordings_goes_from_all_but_the_first_documents(
     top = facts.facts["top"][0]
     assert top["documents"] >= 20
     assert top["hosts"] == top["documents"]
+    found = recurrence(ledger.root.uri, top=3)
+    assert [g.documents for g in found.groups] == sorted(g.documents for g in found.groups)[::-1]
+    assert found.groups[0].example in notices
+    assert sum(g.removed for g in found.groups) == 80 - len(with_notice)
+    assert sum(before for before, _ in found.histogram.values()) == 400
+    assert sum(lost for _, lost in found.histogram.values()) == 80 - len(with_notice)
+    plot(found, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").stat().st_size > 10_000
     rows = [r for r in ledger.table("recurrent_blocks").to_pylist() if r["blocks"]]
     assert len(rows) == 80 - len(with_notice)
     for row in rows:
