@@ -31,7 +31,7 @@ class CentreSettings:
     """How centres are looked for."""
 
     min_cosine: float = setting(
-        0.55, piece="fit", low=0.05, high=1, help="of a unit to the centre of its ball"
+        0.6, piece="fit", low=0.05, high=1, help="of a unit to the centre of its ball"
     )
     min_crowd_documents: int = setting(
         5, piece="fit", low=2, help="of the sample, in a ball, for a centre there"

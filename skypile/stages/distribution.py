@@ -61,7 +61,7 @@ class Config:
         help="`vectors` and `centres`: folders of an earlier fit; what fit_vectors made if absent",
     )
     min_cosine: float = setting(
-        0.55, piece="relate", low=0.05, high=1, help="to its centre, for a unit to count there"
+        0.6, piece="relate", low=0.05, high=1, help="to its centre, for a unit to count there"
     )
     counted_from_documents: int = setting(
         5, piece="relate", low=1, help="groups of fewer are not on record"

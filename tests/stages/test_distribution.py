@@ -122,7 +122,7 @@ def test_a_notice_in_many_wordings_goes_from_all_but_the_first_documents(
     for row in rows:
         assert row["blocks"] == [2]
         assert row["group_documents"][0] >= 20
-        assert row["cosines"][0] >= 0.55
+        assert row["cosines"][0] >= 0.6
 
 
 @pytest.mark.spark
@@ -250,7 +250,7 @@ def test_a_cut_off_reruns_the_cut_and_models_of_another_run_serve(
         ({"min_documents": 3}, "below counted_from_documents"),
         ({"models": {"vectors": "x"}}, "name all of vectors, centres, or none"),
         ({"models": {"vector": "x"}}, "'vector' is none of"),
-        ({"min_cosine": 0.5}, "below that of .fit_vectors., 0.55"),
+        ({"min_cosine": 0.5}, "below that of .fit_vectors., 0.6"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(
