@@ -86,7 +86,7 @@ soak: install java lmplz  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
 .PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-dedup-scale
-.PHONY: bench-wikipedia bench-perplexity bench-quality bench-signals bench-distribution same-rows
+.PHONY: bench-wikipedia bench-perplexity bench-quality bench-signals bench-distribution bench-distribution-scale same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
@@ -120,6 +120,9 @@ bench-peers: install  ## the peers of bench-dedup, in .venv-bench
 
 bench-dedup-scale: install java  ## dedup of 250,000 and 1,000,000 generated documents on 2 cores (an hour)
 	@$(PY) -m bench.dedup_scale
+
+bench-distribution-scale: install java  ## distribution of 5 million generated blocks on 2 cores
+	@$(PY) -m bench.distribution_scale
 
 bench-dedup: install bench-peers java  ## signatures beside datasketch, rensa and C; recall and precision
 	@$(PY) -m bench.dedup --data $(SHARED)/data
