@@ -210,7 +210,7 @@ def from_table(
         for s in stages
     }
     for stage in chosen:
-        for name in stage.fit.sources(settings[stage.name]) if stage.fit else ():
+        for name in (stage.fit.sources(settings[stage.name]) or ()) if stage.fit else ():
             if name not in names:
                 raise ConfigError(
                     f"{where} [{stage.name}]: there is no source {name!r}; "

@@ -13,10 +13,10 @@ from skypile.config import Config
 from skypile.errors import InputError, StaleError
 from skypile.fingerprints import code_digest, digest_of, library_versions
 from skypile.manifests import CORPUS, FileEntry, Manifests
-from skypile.parts import PartFiles
+from skypile.parts import PartFiles, corpus_part
 from skypile.planning import PLAN
 from skypile.settings import plain, settings_of
-from skypile.stage import CORPUS_WIDE, Model, Stage
+from skypile.stage import CORPUS_TABLE, CORPUS_WIDE, Model, Stage
 
 if TYPE_CHECKING:
     from skypile.earlier import Earlier
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 def model_path(fit: str, fingerprint: str, name: str) -> str:
     """Where a run keeps a model that a fit (`STAGE.fit`) made, relative to the run."""
     return f"models/{fit.partition('.')[0]}/{fingerprint}/{name}"
+
+
+def build_path(fingerprint: str) -> str:
+    """Where a run keeps what was built of its corpus, relative to the run."""
+    return f"shards/{fingerprint}"
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ class Lineage:
         if piece == "fit":
             assert stage.fit
             named = stage.fit.sources(self.config.settings[stage.name])
-            return [s.name for s in self.config.sources if s.name in named]
+            return [s.name for s in self.config.sources if named is None or s.name in named]
         return [s for s in self.units(stage, "cut") if self.applies(stage, s)]
 
     def input_names(self, stage: Stage, piece: str, source: str) -> list[str]:
@@ -155,12 +160,13 @@ class Lineage:
         if source == CORPUS:
             sources = self.sources_of(stage, piece)
             names = [n for s in sources for n in self._tables_of(stage, piece, s)]
-            return list(dict.fromkeys(names))
+            return list(dict.fromkeys(names)) + self._fits(stage, piece)
         return self._tables_of(stage, piece, source) + self._fits(stage, piece)
 
     def _fits(self, stage: Stage, piece: str) -> list[str]:
-        """The fits whose models a measure uses."""
-        used = stage.measure.models if stage.measure and piece == "measure" else ()
+        """The fits whose models a measure or a build uses."""
+        user = getattr(stage, piece) if piece in ("measure", "build") else None
+        used = user.models if user else ()
         return [f"{s.name}.fit/{CORPUS}" for s in self.config.stages if s.name in used]
 
     def models(self, stage: Stage, piece: str) -> dict[str, Model]:
@@ -176,6 +182,8 @@ class Lineage:
         return found
 
     def _tables_of(self, stage: Stage, piece: str, source: str) -> list[str]:
+        if CORPUS_TABLE in stage.reads(piece):
+            return self._corpus_of(source)
         names = [f"{self.config.reader(self.config.source(source)).name}.read/{source}"]
         names += [f"{s.name}.cut/{source}" for s in self._earlier(stage, source)]
         for other in self.config.stages:
@@ -188,6 +196,15 @@ class Lineage:
                 if tables & wanted or own_facts:
                     names.append(f"{other.name}.{written_by}/{unit}")
         return names
+
+    def _corpus_of(self, source: str) -> list[str]:
+        """The manifest of a source's finished documents."""
+        return [
+            f"{s.name}.{piece}/{source}"
+            for s in self.config.stages
+            for piece in s.pieces()
+            if any(t.name == CORPUS_TABLE for t in s.writes(piece))
+        ]
 
     def _earlier(self, stage: Stage, source: str) -> list[Stage]:
         return [
@@ -234,6 +251,11 @@ class Lineage:
             for file in self.manifests.files(manifest) if manifest else ():
                 if file.source == source:
                     by_part.setdefault(file.part, {})[file.table] = file
+        if CORPUS_TABLE in stage.reads(piece):
+            return [
+                corpus_part(self.root, source, part, files[CORPUS_TABLE])
+                for part, files in sorted(by_part.items())
+            ]
         earlier = tuple(f"verdicts_{s.name}" for s in self._earlier(stage, source))
         return [
             PartFiles(self.root, source, part, files["documents"].rows, files, earlier)

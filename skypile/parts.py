@@ -7,7 +7,7 @@ several stages commute: the removed sets are united and applied at once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -117,6 +117,24 @@ class PartFiles:
                     rows = rows + first
                     yield rows, _edited(table, [removed[r] for r in rows])
                 first += size
+
+
+@dataclass(frozen=True)
+class CorpusFiles(PartFiles):
+    """One part of the finished corpus, which stands in place of `documents`: its rows are those
+    that every stage kept, their text is final, and it has the columns of `corpus`.
+    """
+
+    def still_in(self) -> np.ndarray:
+        """(rows,) bool: all of them, less rows without a split, which are no documents."""
+        return np.asarray(self._read("corpus", ["split"])["split"].is_valid().to_numpy())
+
+
+def corpus_part(run: Root, source: str, part: int, entry: FileEntry) -> CorpusFiles:
+    """A part of the corpus as its committed file has it."""
+    alone = replace(entry, aligned_to="")
+    paths = {"documents": alone, "corpus": alone}
+    return CorpusFiles(run, source, part, entry.rows, paths)
 
 
 def _edited(table: pa.Table, removed: list[list[int]]) -> pa.Table:

@@ -12,7 +12,7 @@ from functools import cache
 import pyarrow as pa
 
 from skypile.errors import SkypileError
-from skypile.stage import CORPUS_WIDE, Stage
+from skypile.stage import CORPUS_TABLE, CORPUS_WIDE, Stage
 from skypile.tables import DOCUMENTS, Table
 
 
@@ -49,8 +49,8 @@ def check(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
                     )
             if piece in CORPUS_WIDE:
                 _check_types(stage, piece, written)
-            if piece == "measure":
-                _check_models(stage, stages)
+            if piece in ("measure", "build"):
+                _check_models(stage, piece, stages)
             for table_ in stage.writes(piece) if piece != "read" else ():
                 if table_.name in written:
                     raise SkypileError(f"two stages write table {table_.name!r}")
@@ -68,10 +68,9 @@ def _check_settings(stage: Stage) -> None:
             )
 
 
-def _check_models(stage: Stage, stages: tuple[Stage, ...]) -> None:
-    assert stage.measure
+def _check_models(stage: Stage, piece: str, stages: tuple[Stage, ...]) -> None:
     fits = {s.name for s in stages if s.fit and s.step < stage.step}
-    for name in set(stage.measure.models) & {s.name for s in stages} - fits:
+    for name in set(getattr(stage, piece).models) & {s.name for s in stages} - fits:
         raise SkypileError(f"stage {stage.name} uses models of {name}, which fits none before it")
 
 
@@ -94,4 +93,8 @@ def all_stages() -> tuple[Stage, ...]:
 
     names = sorted(m.name for m in pkgutil.iter_modules(skypile.stages.__path__))
     modules = [importlib.import_module(f"skypile.stages.{name}") for name in names]
-    return check(tuple(m.STAGE for m in modules if hasattr(m, "STAGE")))
+    stages = [m.STAGE for m in modules if hasattr(m, "STAGE")]
+    there = {t.name for s in stages for p in s.pieces() for t in s.writes(p)}
+    # Until a stage writes it, those that read the finished corpus are left out.
+    readers = [s for s in stages if any(CORPUS_TABLE in s.reads(p) for p in s.pieces())]
+    return check(tuple(s for s in stages if s not in readers or CORPUS_TABLE in there))

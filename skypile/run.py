@@ -95,6 +95,8 @@ class Run:
             self._relate(stage, expected)
         elif piece == "fit":
             self._fit(stage, expected)
+        elif piece == "build":
+            self._build(stage, expected)
         elif piece == "read":
             self._do(
                 stage, piece, source, expected, self._read_tasks(stage, source, expected), force
@@ -269,7 +271,7 @@ class Run:
 
     def _fit(self, stage: Stage, expected: Expected) -> None:
         """Fit models on the driver, from texts that tasks select; they are files of the run."""
-        from skypile.spark import narrow_frame, run_tasks
+        from skypile.spark import narrow_frame, run_tasks, text_mapper
 
         assert stage.fit
         name = f"{stage.name}.fit"
@@ -286,13 +288,28 @@ class Run:
             with tempfile.TemporaryDirectory(prefix="skypile-fit-") as work:
                 texts = partial(tasks.texts_of, parts, run_all, expected.fingerprint)
                 licences = {s.name: s.licence for s in self.config.sources}
-                given = FitInput(frame, texts, Path(work), licences)
+                given = FitInput(frame, texts, Path(work), licences, text_mapper(spark, parts))
                 facts = stage.fit.fit(self.config.settings[stage.name], given)
                 models, files = publish_models(self.root, name, expected.fingerprint, Path(work))
         # What a card says of its text is no fact that a measure depends on: the model is.
-        receipt = {"files": [asdict(f) for f in files], "counts": {}, "work": {}}
         about = json.loads(json.dumps(facts))
-        self._commit(stage, "fit", CORPUS, expected, [receipt], {"models": models}, about)
+        self._commit(stage, "fit", CORPUS, expected, [_receipt(files)], {"models": models}, about)
+
+
+    def _build(self, stage: Stage, expected: Expected) -> None:
+        from skypile.building import build
+
+        sources = self.lineage.sources_of(stage, "build")
+        parts = [p for s in sources for p in self.lineage.part_files(stage, "build", s)]
+        self._say(f"{stage.name}.build {CORPUS}: {len(parts)} parts")
+        models = self.lineage.models(stage, "build")
+        made = (self.config.settings[stage.name], models, parts, self._tables())
+        files, facts = build(self._start_spark(), self.root, stage, expected.fingerprint, *made)
+        self._commit(stage, "build", CORPUS, expected, [_receipt(files)], facts)
+
+
+def _receipt(files: Iterable[FileEntry]) -> dict[str, Any]:
+    return {"files": [asdict(f) for f in files], "counts": {}, "work": {}}
 
 
 def publish_models(

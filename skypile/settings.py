@@ -31,7 +31,7 @@ def setting(
     """A dataclass field with a checked range.
 
     piece: which piece of its stage a change of this setting makes stale (read, measure, relate,
-    fit, cut); None for one that decides no row. low and high are inclusive. path: a file or
+    fit, cut, build); None for one that decides no row. low and high are inclusive. path: a file or
     folder, or several, in a tuple or by name, relative to the configuration's file. content: what
     lies there decides rows, so its digest is part of the fingerprint, and the path itself is not.
     help: one line, with the unit, and the source of the number.

@@ -1,18 +1,19 @@
 """The Stage record: what a stage is made of, and what each piece of it sees and gives back.
 
-A stage is one module in `skypile.stages` with a `STAGE`. It has up to five pieces, each with a
+A stage is one module in `skypile.stages` with a `STAGE`. It has up to six pieces, each with a
 manifest of its own:
 
 * `read` (stages that take raw input): slices of files to `documents` and `records`;
 * `measure`: pure per document, keyed by the document and the text it read;
 * `relate`: corpus-wide, on narrow rows (hashes, scores), a DataFrame job;
 * `fit`: models of chosen documents, as artifacts of the run;
-* `cut`: thresholds to verdicts.
+* `cut`: thresholds to verdicts;
+* `build`: the finished corpus to files that are no table of the run (token shards).
 
 A changed threshold reruns a cut and nothing dearer. `skypile.pipeline` has the list of all stages.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,8 +25,12 @@ from skypile.tables import DOCUMENTS, READ_LOG, RECORDS, Table, verdicts
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-PIECES = ("read", "measure", "relate", "fit", "cut")  # in the order in which they run
-CORPUS_WIDE = ("relate", "fit")
+    from skypile.files import Root
+    from skypile.parts import PartFiles
+
+PIECES = ("read", "measure", "relate", "fit", "cut", "build")  # in the order in which they run
+CORPUS_WIDE = ("relate", "fit", "build")
+CORPUS_TABLE = "corpus"  # the finished documents: who reads it sees it in place of `documents`
 Kernel = Callable[[pa.RecordBatch], pa.RecordBatch]
 Row = dict[str, Any]
 CutPoints = Callable[[Any, int], list[tuple[int, int]]]
@@ -176,13 +181,15 @@ class FitInput:
     becomes a model of the run, and the licence of each source.
 
     texts: of `keys` (int64, any order); yields tables of `key` and `text` (after the edits of
-    earlier stages) in ascending order of keys.
+    earlier stages) in ascending order of keys. map_texts: rows computed from texts where they lie,
+    to count what is in them.
     """
 
     frame: "DataFrame"
     texts: Callable[[Any], Iterator[pa.Table]]
     folder: Path
     licences: Mapping[str, str]
+    map_texts: TextMapper | None = None
 
     def licence(self, sources: Iterable[str]) -> str:
         """The licences of some sources in one line, each once."""
@@ -191,13 +198,59 @@ class FitInput:
 
 @dataclass(frozen=True)
 class Fit:
-    """Documents to models. `sources` are those that the settings name; the others make no model
-    stale. `fit` writes artifacts into `FitInput.folder`, and returns facts about them.
+    """Documents to models. `sources` are those that the settings name (None: all); the others make
+    no model stale. `fit` writes artifacts into `FitInput.folder`, and returns facts about them.
     """
 
     reads: Mapping[str, tuple[str, ...]]
-    sources: Callable[[Any], tuple[str, ...]]
+    sources: Callable[[Any], tuple[str, ...] | None]
     fit: Callable[[Any, FitInput], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class BuildInput:
+    """What a build gets: the narrow rows of the corpus (`key`, and the columns it reads), its parts
+    as keys number them, the models of the stages it names, the run, and the folder in it that the
+    files belong into, which no other build writes to.
+
+    run_tasks: a function of each of some tasks, each in a Spark task of its own, in order.
+    """
+
+    frame: "DataFrame"
+    parts: "Sequence[PartFiles]"
+    models: Mapping[str, Model]
+    run: "Root"
+    folder: str
+    run_tasks: Callable[[Callable[[Any], Any], Sequence[Any], str], list[Any]]
+
+
+@dataclass(frozen=True)
+class BuiltFile:
+    """One file of a build: its path relative to the run, bytes, SHA-256, and documents in it."""
+
+    path: str
+    bytes: int
+    sha256: str
+    documents: int = 0
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build gives back. `facts` are what later stages and readers depend on."""
+
+    files: "Sequence[BuiltFile]"
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Build:
+    """The finished corpus to files that are no table, all in `BuildInput.folder`. models: stages
+    whose fitted models it uses.
+    """
+
+    reads: Mapping[str, tuple[str, ...]]
+    build: Callable[[Any, BuildInput], Built]
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -232,6 +285,7 @@ class Stage:
     relate: Relate | None = None
     fit: Fit | None = None
     cut: Cut | None = None
+    build: Build | None = None
     libraries: tuple[str, ...] = ()
     validate: Callable[[Any], None] | None = None
     optional: bool = False
@@ -263,7 +317,7 @@ class Stage:
             case "cut":
                 assert self.cut
                 return (verdicts(self.name), *filter(None, [self.cut.table]))
-            case "fit":
+            case "fit" | "build":
                 return ()
             case _:
                 table = getattr(self, piece).table

@@ -12,6 +12,9 @@ REFERENCE_KIND, REFERENCE_PREFIX = "reference", "reference-"
 # Files of a language model, and of a classifier.
 SP_MODEL, LM = "sp.model", "lm.bin"
 CLASSIFIER = "model.bin"
+# The tokenizer: what a run calls it, and its files.
+TOKENIZER_KIND = TOKENIZER = "tokenizer"
+TOKENIZER_MODEL, TOKENIZER_FAST = "tokenizer.model", "tokenizer.json"
 
 
 def fold_digest(fold: Mapping[int, str] | None) -> str | None:

@@ -5,6 +5,7 @@ asked of a base is LLaMA's kind of model (Skywork 3.3): BPE, no normalisation, a
 kept as they are, all 256 byte pieces. New pieces come after the base's, whose ids stay.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -91,17 +92,22 @@ def scores_of(proto: Any) -> dict[str, float]:
     return {p.piece: p.score for p in proto.pieces if p.type == _NORMAL}
 
 
-def below(proto: Any, characters: Iterable[str]) -> float:
-    """A score below that of every piece with one of the characters, and of every single one, so
-    that pieces made of these characters may be added from there on.
+def below(proto: Any, characters: Iterable[str], pieces: int) -> float:
+    """A score from which on `pieces` pieces made of the characters may be added, each one lower:
+    below that of every piece that has one of them.
 
-    Pieces of other characters do not matter: no merge joins the two kinds. (There are models whose
-    runs of spaces score -1e9, where single precision has no steps of one.)
+    Other pieces do not matter, since no merge joins the two kinds. (There are models whose runs of
+    spaces score -1e9, where single precision has no steps of one.)
+
+    Raises:
+        ValueError: single precision has no such scores.
     """
     shared = set(characters)
-    scores = scores_of(proto)
-    near = [s for p, s in scores.items() if len(p) == 1 or not shared.isdisjoint(p)]
-    return min(near, default=0.0) - 1
+    near = [score for piece, score in scores_of(proto).items() if not shared.isdisjoint(piece)]
+    first = float(math.floor(min(near, default=0.0))) - 1
+    if first - pieces < -(2**24):
+        raise ValueError(f"it scores a piece {first + 1:g}: no room for {pieces:,} pieces below")
+    return first
 
 
 def extended(

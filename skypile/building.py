@@ -1,0 +1,52 @@
+"""Builds: the finished corpus to files that are no table of the run, in a folder of their own."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from skypile.files import Root
+from skypile.lineage import build_path
+from skypile.manifests import CORPUS, SHARDS, FileEntry
+from skypile.parts import PartFiles
+from skypile.stage import BuildInput, Model, Stage
+from skypile.tables import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def build(
+    spark: "SparkSession",
+    run: Root,
+    stage: Stage,
+    fingerprint: str,
+    settings: Any,
+    models: Mapping[str, Model],
+    parts: Sequence[PartFiles],
+    tables: Mapping[str, Table],
+) -> tuple[list[FileEntry], dict[str, Any]]:
+    """Do a stage's build: its files, for the manifest, and its facts. What lies in its folder beside
+    them afterwards (of attempts that died, of an earlier run that was killed) is deleted.
+    """
+    from skypile.spark import narrow_frame, run_tasks
+
+    assert stage.build
+    folder = build_path(fingerprint)
+    given = BuildInput(
+        narrow_frame(spark, parts, stage.build.reads, tables),
+        parts,
+        models,
+        run,
+        folder,
+        lambda function, todo, label: run_tasks(spark, function, todo, f"{stage.name} {label}"),
+    )
+    built = stage.build.build(settings, given)
+    listed = {f.path for f in built.files}
+    for found in run.walk(folder):
+        if found.path not in listed:
+            run.delete(found.path)
+    run.child(folder).delete_empty_folders()
+    files = [
+        FileEntry(SHARDS, CORPUS, 0, f.path, f.documents, f.bytes, f.sha256) for f in built.files
+    ]
+    return files, json.loads(json.dumps(built.facts))

@@ -1,0 +1,282 @@
+"""Token shards (Skywork 3.6): the finished corpus as what a trainer reads, one folder a domain.
+
+`skypile.kernels.shards` says how documents are ordered and cut. A document's tokens end with the
+end-of-document token, and sit in exactly one shard; that none is lost or doubled is checked here,
+at the end of the stage, from sums taken when documents were encoded and when shards were written.
+A shard has about `shard_tokens` tokens at most: cuts are by key, so sizes vary as samples do, and a
+document that is longer makes a longer shard. A domain without documents has no folder.
+
+Left out: cutting long documents, and repetition: both are the trainer's.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skypile import artifacts
+from skypile.errors import BalanceError, InputError
+from skypile.files import Root
+from skypile.fits.names import TOKENIZER_FAST, TOKENIZER_KIND, TOKENIZER_MODEL
+from skypile.kernels.shards import Layout, layout, shard_bounds
+from skypile.kernels.sp_model import end_of_document, read_model
+from skypile.parts import KEY_ROW_BITS, PartFiles
+from skypile.settings import setting
+from skypile.shards import INDEX, MANIFEST, TOKENIZER, domain_manifest, index
+from skypile.stage import CORPUS_TABLE, Build, BuildInput, Built, BuiltFile, Model, Stage
+from skypile.stages.tokens_write import (
+    Domain,
+    Encoded,
+    EncodeTask,
+    Shard,
+    ShardTask,
+    Totals,
+    encode_parts,
+    write_shard,
+)
+
+BUCKETS_A_SHARD = 8  # what a task that writes a shard holds at a time is one of them
+SPLITS, PARTITIONS = ("train", "validation"), ("main", "stem")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_MIN_TASK_TOKENS = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Settings of the stage."""
+
+    tokenizer: str = setting(
+        "",
+        piece="build",
+        content=True,
+        help="folder or URI of a finished tokenizer; none: the one that this run fits",
+    )
+    shard_tokens: int = setting(
+        1_000_000_000,
+        piece="build",
+        low=256,
+        high=2_000_000_000,
+        help="tokens of a shard, about, at most; two bytes each (1 to 4 GB)",
+    )
+    seed: int = setting(0, piece="build", low=0, help="of the order of documents")
+    task_tokens: int = setting(
+        64_000_000, piece=None, low=1, help="estimated tokens a task encodes: 4 bytes of memory each"
+    )
+
+
+def validate(config: Config) -> None:
+    """Look at the tokenizer that the settings name.
+
+    Raises:
+        ArtifactError: it is missing, damaged, or no tokenizer.
+    """
+    if config.tokenizer:
+        artifacts.load_card(config.tokenizer, kind=TOKENIZER_KIND)
+
+
+def agrees(settings: Mapping[str, Any]) -> None:
+    """Raises ValueError where the run neither fits a tokenizer nor names one."""
+    if not settings["tokens"].tokenizer and "fit_tokenizer" not in settings:
+        raise ValueError(
+            "no tokenizer: give the run a section [fit_tokenizer], or name a finished one "
+            "(tokenizer = ...)"
+        )
+
+
+@dataclass(frozen=True)
+class _Corpus:
+    """Documents and estimated tokens, by domain and by part."""
+
+    documents: Mapping[Domain, int]
+    tokens: Mapping[Domain, int]
+    by_part: Mapping[int, int]
+
+    @property
+    def domains(self) -> tuple[Domain, ...]:
+        """All that have documents, in order."""
+        return tuple(sorted(self.documents))
+
+
+def build(config: Config, given: BuildInput) -> Built:
+    """The shards, a manifest a domain, an index, and a copy of the tokenizer.
+
+    Raises:
+        InputError: the corpus is empty, or has a category that cannot be a folder's name.
+        BalanceError: documents or tokens were lost or doubled on the way.
+    """
+    model = _tokenizer(config, given)
+    corpus = _survey(given)
+    domains = corpus.domains
+    plan = layout([corpus.tokens[d] for d in domains], config.shard_tokens, BUCKETS_A_SHARD)
+    encoded: list[Encoded] = given.run_tasks(
+        encode_parts, _encode_tasks(config, given, corpus, model, plan), "encode"
+    )
+    totals = [sum((e.totals[i] for e in encoded), Totals()) for i in range(len(domains))]
+    for domain, total in zip(domains, totals, strict=True):
+        _same(f"documents of {domain[1]}, {domain[0]}", corpus.documents[domain], total.documents)
+    todo = _shard_tasks(config, given, domains, plan, totals, tuple(encoded))
+    shards: list[Shard] = given.run_tasks(write_shard, todo, "shards")
+    for i, (split, name) in enumerate(domains):
+        written = sum((s.totals for s in shards if s.domain == i), Totals())
+        _same(f"{name}, {split}: documents, tokens and keys in shards", totals[i], written)
+    return _finish(given, model, domains, totals, shards)
+
+
+def _tokenizer(config: Config, given: BuildInput) -> Model:
+    if config.tokenizer:
+        card = artifacts.load_card(config.tokenizer, kind=TOKENIZER_KIND)
+        return Model(config.tokenizer, card.digest)
+    if len(given.models) != 1:
+        raise InputError("tokens: the run has fitted no tokenizer: its corpus was empty")
+    return next(iter(given.models.values()))
+
+
+def _survey(given: BuildInput) -> _Corpus:
+    from pyspark.sql import functions as F
+
+    names = ("split", "category", "partition")
+    part = F.shiftright("key", KEY_ROW_BITS).alias("part")
+    frame = given.frame.select(part, *names, "estimated_tokens")
+    sums = frame.groupBy("part", *names).agg(
+        F.count("*").alias("documents"), F.sum("estimated_tokens").alias("tokens")
+    )
+    documents: dict[Domain, int] = {}
+    tokens: dict[Domain, int] = {}
+    by_part: dict[int, int] = {}
+    for row in sums.collect():
+        domain = (row["split"], f"{row['category']}.{row['partition']}")
+        good = row["split"] in SPLITS and row["partition"] in PARTITIONS
+        if not good or not _NAME.fullmatch(row["category"] or ""):
+            raise InputError(
+                f"tokens: the corpus has documents of {domain[0]}, {domain[1]}: a split is one of "
+                f"{SPLITS}, a partition of {PARTITIONS}, and a category is spelt in a-z, 0-9, _, -"
+            )
+        estimate = row["tokens"] or 0
+        documents[domain] = documents.get(domain, 0) + row["documents"]
+        tokens[domain] = tokens.get(domain, 0) + estimate
+        by_part[row["part"]] = by_part.get(row["part"], 0) + estimate
+    if not documents:
+        raise InputError("tokens: the corpus has no documents: every stage's funnel says why")
+    return _Corpus(documents, tokens, by_part)
+
+
+def _encode_tasks(
+    config: Config, given: BuildInput, corpus: _Corpus, model: Model, plan: Layout
+) -> list[EncodeTask]:
+    """Parts packed into tasks: what a task writes is read by every task that writes a shard, so
+    there should not be too many, nor so few that cores are idle.
+    """
+    total = sum(corpus.by_part.values())
+    most = max(_MIN_TASK_TOKENS, min(config.task_tokens, total // 64))
+    packed: list[list[PartFiles]] = []
+    filled = 0
+    for i, part in enumerate(given.parts):
+        if i not in corpus.by_part:
+            continue
+        size = corpus.by_part[i]
+        if not packed or filled + size > most:
+            packed.append([])
+            filled = 0
+        packed[-1].append(part)
+        filled += size
+    return [
+        EncodeTask(
+            given.run,
+            tuple(parts),
+            f"{given.folder}/encoded/part-{i:05d}.tokens",
+            model.uri,
+            TOKENIZER_MODEL,
+            corpus.domains,
+            plan,
+            config.seed,
+        )
+        for i, parts in enumerate(packed)
+    ]
+
+
+def _shard_tasks(
+    config: Config,
+    given: BuildInput,
+    domains: Sequence[Domain],
+    plan: Layout,
+    totals: Sequence[Totals],
+    encoded: tuple[Encoded, ...],
+) -> list[ShardTask]:
+    todo = []
+    for i, (split, name) in enumerate(domains):
+        base = plan.first[i]
+        buckets = plan.first[i + 1] - base
+        bounds = shard_bounds(buckets, totals[i].tokens, config.shard_tokens)
+        inputs = tuple(e for e in encoded if e.totals[i].documents)
+        for number, (first, last) in enumerate(zip(bounds, bounds[1:], strict=False)):
+            stem = f"{given.folder}/{split}/{name}/part-{number:05d}"
+            todo.append(
+                ShardTask(given.run, inputs, i, base + first, base + last, base, buckets, stem)
+            )
+    return todo
+
+
+def _finish(
+    given: BuildInput,
+    model: Model,
+    domains: Sequence[Domain],
+    totals: Sequence[Totals],
+    shards: Sequence[Shard],
+) -> Built:
+    """Manifests, the tokenizer and the index, last of all; the encoded files are left to sweep."""
+    source = Root(model.uri)
+    card = artifacts.load_card(model.uri, kind=TOKENIZER_KIND)
+    proto = read_model(source.read(TOKENIZER_MODEL))
+    about = {
+        "tokenizer": card.files[TOKENIZER_MODEL].sha256,
+        "vocabulary": len(proto.pieces),
+        "eos": end_of_document(proto),
+    }
+    files = [f for s in shards for f in (s.tokens, s.ends) if f]
+    made = []
+    for i, (split, name) in enumerate(domains):
+        own = [s for s in shards if s.domain == i and s.tokens]
+        data = domain_manifest(split, name, about, own)
+        files.append(_put(given, f"{split}/{name}/{MANIFEST}", data))
+        made.append(
+            {
+                "split": split,
+                "domain": name,
+                "tokens": totals[i].tokens,
+                "documents": totals[i].documents,
+            }
+        )
+    for name in (TOKENIZER_MODEL, TOKENIZER_FAST, artifacts.CARD):
+        files.append(_put(given, f"{TOKENIZER}/{name}", source.read(name)))
+    files.append(_put(given, INDEX, index(about, made)))
+    return Built(files, {**about, "domains": made})
+
+
+def _put(given: BuildInput, name: str, data: bytes) -> BuiltFile:
+    path = f"{given.folder}/{name}"
+    given.run.write_atomic(path, data)
+    return BuiltFile(path, len(data), hashlib.sha256(data).hexdigest())
+
+
+def _same(what: str, expected: Any, found: Any) -> None:
+    if expected != found:
+        raise BalanceError(f"tokens: {what}: {expected} are due, {found} were written")
+
+
+STAGE = Stage(
+    name="tokens",
+    step=80,
+    paper="3.6 token shards",
+    config=Config,
+    reasons=(),
+    optional=True,
+    validate=validate,
+    agrees=agrees,
+    build=Build(
+        reads={CORPUS_TABLE: ("split", "category", "partition", "estimated_tokens")},
+        build=build,
+        models=("fit_tokenizer",),
+    ),
+    libraries=("protobuf", "sentencepiece"),
+)
