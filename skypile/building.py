@@ -1,7 +1,8 @@
 """Builds: the finished corpus to files that are no table of the run, in a folder of their own."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from skypile.files import Root
@@ -10,6 +11,7 @@ from skypile.manifests import CORPUS, SHARDS, FileEntry
 from skypile.parts import PartFiles
 from skypile.stage import BuildInput, Model, Stage
 from skypile.tables import Table
+from skypile.tasks import check_code, code_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -25,8 +27,10 @@ def build(
     parts: Sequence[PartFiles],
     tables: Mapping[str, Table],
 ) -> tuple[list[FileEntry], dict[str, Any]]:
-    """Do a stage's build: its files, for the manifest, and its facts. What lies in its folder beside
-    them afterwards (of attempts that died, of an earlier run that was killed) is deleted.
+    """Do a stage's build: its files, for the manifest, and its facts.
+
+    What lies in its folder beside them afterwards (of attempts that died, of an earlier run that
+    was killed) is deleted.
     """
     from skypile.spark import narrow_frame, run_tasks
 
@@ -38,7 +42,9 @@ def build(
         models,
         run,
         folder,
-        lambda function, todo, label: run_tasks(spark, function, todo, f"{stage.name} {label}"),
+        lambda function, todo, label: run_tasks(
+            spark, partial(_checked, stage, code_of(stage), function), todo, f"{stage.name} {label}"
+        ),
     )
     built = stage.build.build(settings, given)
     listed = {f.path for f in built.files}
@@ -50,3 +56,8 @@ def build(
         FileEntry(SHARDS, CORPUS, 0, f.path, f.documents, f.bytes, f.sha256) for f in built.files
     ]
     return files, json.loads(json.dumps(built.facts))
+
+
+def _checked(stage: Stage, code: str, function: Callable[[Any], Any], task: Any) -> Any:
+    check_code(stage, code)
+    return function(task)

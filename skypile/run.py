@@ -295,7 +295,6 @@ class Run:
         about = json.loads(json.dumps(facts))
         self._commit(stage, "fit", CORPUS, expected, [_receipt(files)], {"models": models}, about)
 
-
     def _build(self, stage: Stage, expected: Expected) -> None:
         from skypile.building import build
 

@@ -1,10 +1,8 @@
 """Token shards on disk (the seam to `model/`): their manifests, and a check of all that is there.
 
-    SHARDS/index.json                                   every domain, with its tokens
-    SHARDS/tokenizer/tokenizer.model, tokenizer.json    what the tokens mean
-    SHARDS/SPLIT/CATEGORY.PARTITION/manifest.json       the files of one domain
-    SHARDS/SPLIT/CATEGORY.PARTITION/part-00000.u16      tokens, uint16, little-endian
-    SHARDS/SPLIT/CATEGORY.PARTITION/part-00000.docs     where documents end, uint64, in tokens
+`index.json` lists every domain; `tokenizer/` says what the tokens mean; a folder
+`SPLIT/CATEGORY.PARTITION` is a domain: its `manifest.json`, `part-00000.u16` (tokens, uint16,
+little-endian) and `part-00000.docs` (where documents end, uint64, in tokens).
 """
 
 import hashlib
@@ -221,7 +219,7 @@ def shard_faults(domain: DomainFolder, file: Mapping[str, Any]) -> list[str]:
     digest, highest, marked = hashlib.sha256(), -1, [np.empty(0, np.int64)]
     at = 0
     for tokens in domain.tokens(file):
-        digest.update(tokens)
+        digest.update(tokens.data)
         highest = max(highest, int(tokens.max()))
         marked.append(np.flatnonzero(tokens == domain.manifest["eos"]) + at + 1)
         at += len(tokens)

@@ -77,9 +77,7 @@ FINISHED = Stage(
     paper="none",
     config=FinishedConfig,
     reasons=(),
-    measure=Measure(
-        table=CORPUS, reads={"documents": ("source", "text")}, make_kernel=make_kernel
-    ),
+    measure=Measure(table=CORPUS, reads={"documents": ("source", "text")}, make_kernel=make_kernel),
     cut=Cut(reads={}, make_kernel=make_cut),
 )
 STAGES = check((toy.LINES, toy.TRIM, FINISHED, fit_tokenizer.STAGE, tokens.STAGE))
@@ -105,6 +103,4 @@ def config_of(
         }
         for name in sources
     ]
-    return toy.make_config(
-        base, sources=entries, stages=STAGES, part_bytes=part_bytes, **sections
-    )
+    return toy.make_config(base, sources=entries, stages=STAGES, part_bytes=part_bytes, **sections)

@@ -29,7 +29,9 @@ from skypile.kernels import sp_model, vocabulary
 from skypile.kernels.sp_model import MAX_VOCABULARY
 from skypile.settings import plain_as, setting
 
-_EAST_ASIAN = re.compile("[\u2e80-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U000323af]")
+_EAST_ASIAN = re.compile(
+    "[\u2e80-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U000323af]"
+)
 _MIN_BASE = 300  # 256 bytes, three symbols, and some characters
 
 
@@ -90,8 +92,8 @@ class TokenizerSettings:
         if parts > self.vocab_size:
             raise ValueError(
                 f"vocab_size = {self.vocab_size:,} is too small for its parts: {base_pieces:,} "
-                f"pieces of the base, {self.characters:,} characters and {self.reserved:,} reserved "
-                f"symbols are {parts:,}"
+                f"pieces of the base, {self.characters:,} characters and {self.reserved:,} "
+                f"reserved symbols are {parts:,}"
             )
         return self.vocab_size - parts
 
@@ -179,9 +181,11 @@ def _base_lines(texts: Iterable[str], most: int) -> Iterator[str]:
                 yield line
 
 
-def extend_base(base: Any, counts: Counts, listed: Sequence[str], settings: TokenizerSettings) -> Any:
-    """The base with characters, words and reserved symbols, of exactly the wanted size, and what
-    was added.
+def extend_base(
+    base: Any, counts: Counts, listed: Sequence[str], settings: TokenizerSettings
+) -> Any:
+    """The base with characters, words and reserved symbols, of exactly the wanted size; the
+    characters, and the words.
 
     Raises:
         TokenizerError: the parts do not fit, or the text has too few words or characters.

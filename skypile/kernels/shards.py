@@ -35,7 +35,8 @@ def keys_of(doc_ids: Sequence[str], seed: int) -> np.ndarray:
 def bucket_of(high: np.ndarray, buckets: int | np.ndarray) -> np.ndarray:
     """The bucket of keys, of so many of equal width: rises with the key. At most 2^32 buckets."""
     top = (high >> np.uint64(32)).astype(np.uint64)
-    return ((top * np.asarray(buckets, np.uint64)) >> np.uint64(32)).astype(np.int64)
+    found: np.ndarray = ((top * np.asarray(buckets, np.uint64)) >> np.uint64(32)).astype(np.int64)
+    return found
 
 
 @dataclass(frozen=True)

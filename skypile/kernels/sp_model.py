@@ -1,8 +1,8 @@
 """A SentencePiece BPE model as data: read, checked, extended, and written as `tokenizer.json`.
 
 The model file is a protocol buffer, whose description the package sentencepiece ships. What is
-asked of a base is LLaMA's kind of model (Skywork 3.3): BPE, no normalisation, a dummy prefix, spaces
-kept as they are, all 256 byte pieces. New pieces come after the base's, whose ids stay.
+asked of a base is LLaMA's kind of model (Skywork 3.3): BPE, no normalisation, a dummy prefix,
+spaces kept as they are, all 256 byte pieces. New pieces come after the base's, whose ids stay.
 """
 
 import math
@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sentencepiece import sentencepiece_model_pb2 as pb
+from sentencepiece import sentencepiece_model_pb2
 
 from skypile.kernels.vocabulary import SPACE
 
 MAX_VOCABULARY = 65_536  # a token is a uint16 in the shards
 _NORMAL, _UNKNOWN, _CONTROL, _USER, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
 _BPE = 2
+_PROTO: Any = sentencepiece_model_pb2.ModelProto  # type: ignore[attr-defined]  # made at import
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def read_model(data: bytes) -> Any:
     Raises:
         ValueError: it is no SentencePiece model, or not of that kind; says what is missing.
     """
-    proto = pb.ModelProto()
+    proto = _PROTO()
     try:
         proto.ParseFromString(data)
     except Exception as e:  # protobuf's DecodeError, by whatever implementation is installed
@@ -110,9 +111,7 @@ def below(proto: Any, characters: Iterable[str], pieces: int) -> float:
     return first
 
 
-def extended(
-    proto: Any, pieces: Sequence[tuple[str, float]], reserved: Sequence[str]
-) -> Any:
+def extended(proto: Any, pieces: Sequence[tuple[str, float]], reserved: Sequence[str]) -> Any:
     """A copy with pieces (name, score) and reserved symbols behind the base's.
 
     Reserved symbols are control pieces: no text gives them, whatever it says.
@@ -120,7 +119,7 @@ def extended(
     Raises:
         ValueError: a name is there already, or there are more pieces than a token has values.
     """
-    new = pb.ModelProto()
+    new = _PROTO()
     new.CopyFrom(proto)
     for piece, score in pieces:
         new.pieces.add(piece=piece, score=score, type=_NORMAL)

@@ -61,7 +61,10 @@ class Config:
     )
     seed: int = setting(0, piece="build", low=0, help="of the order of documents")
     task_tokens: int = setting(
-        64_000_000, piece=None, low=1, help="estimated tokens a task encodes: 4 bytes of memory each"
+        64_000_000,
+        piece=None,
+        low=1,
+        help="estimated tokens a task encodes: 4 bytes of memory each",
     )
 
 

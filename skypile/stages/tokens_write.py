@@ -1,8 +1,8 @@
 """Token shards: documents encoded by the tasks that have them, merged by those that write shards.
 
-A first task encodes some parts of the corpus into one file, sorted by domain and key; a second reads
-its stretch of every such file and writes one shard. Tokens go from file to file: neither they nor
-the text pass through Spark. A file is under its name only when it is whole, and what it holds does
+A first task encodes some parts of the corpus into one file, sorted by domain and key; a second
+reads its stretch of every such file and writes one shard. Tokens go from file to file: neither they
+nor the text pass through Spark. A file is under its name only when it is whole, and what it holds does
 not depend on the attempt: a task may be killed, retried or run twice.
 """
 
@@ -119,7 +119,7 @@ def _write(task: EncodeTask, tokens: np.ndarray, rows: np.ndarray, domains: np.n
 
 
 def _bytes(values: np.ndarray) -> memoryview:
-    return memoryview(np.ascontiguousarray(values).view(np.uint8))
+    return np.ascontiguousarray(values).view(np.uint8).data
 
 
 @dataclass(frozen=True)

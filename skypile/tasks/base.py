@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from skypile.errors import SkypileError
 from skypile.files import Root
 from skypile.fingerprints import code_digest, digest_of, library_versions
 from skypile.manifests import FileEntry, receipt_path
@@ -82,6 +83,20 @@ class AlignedTask(PieceTask):
 def code_of(stage: Stage) -> str:
     """Digest of the code and libraries that decide a stage's rows, as this process has them."""
     return digest_of([code_digest(stage.module), library_versions(stage.libraries)])
+
+
+def check_code(stage: Stage, code: str) -> None:
+    """That this process has the code and libraries of `code`, which the driver has.
+
+    Raises:
+        SkypileError: it has not.
+    """
+    if code != code_of(stage):
+        raise SkypileError(
+            f"stage {stage.name}: an executor has another version of skypile, Python or of "
+            f"{', '.join(stage.libraries) or 'its libraries'} than the driver; install the "
+            "same environment on both"
+        )
 
 
 class PartWriter:
