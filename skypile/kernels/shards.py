@@ -56,7 +56,8 @@ class Layout:
         """The bucket of each document, counted over all domains."""
         first = np.asarray(self.first, np.int64)
         width = first[domains + 1] - first[domains]
-        return first[domains] + bucket_of(high, width)
+        found: np.ndarray = first[domains] + bucket_of(high, width)
+        return found
 
 
 def layout(tokens: Sequence[int], shard_tokens: int, buckets_a_shard: int) -> Layout:

@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from skypile import artifacts
@@ -61,10 +62,7 @@ class Config:
     )
     seed: int = setting(0, piece="build", low=0, help="of the order of documents")
     task_tokens: int = setting(
-        64_000_000,
-        piece=None,
-        low=1,
-        help="estimated tokens a task encodes: 4 bytes of memory each",
+        64_000_000, piece=None, low=1, help="estimated tokens that a task encodes, 4 bytes each"
     )
 
 
@@ -212,7 +210,7 @@ def _shard_tasks(
         buckets = plan.first[i + 1] - base
         bounds = shard_bounds(buckets, totals[i].tokens, config.shard_tokens)
         inputs = tuple(e for e in encoded if e.totals[i].documents)
-        for number, (first, last) in enumerate(zip(bounds, bounds[1:], strict=False)):
+        for number, (first, last) in enumerate(pairwise(bounds)):
             stem = f"{given.folder}/{split}/{name}/part-{number:05d}"
             todo.append(
                 ShardTask(given.run, inputs, i, base + first, base + last, base, buckets, stem)
@@ -250,8 +248,8 @@ def _finish(
                 "documents": totals[i].documents,
             }
         )
-    for name in (TOKENIZER_MODEL, TOKENIZER_FAST, artifacts.CARD):
-        files.append(_put(given, f"{TOKENIZER}/{name}", source.read(name)))
+    copied = (TOKENIZER_MODEL, TOKENIZER_FAST, artifacts.CARD)
+    files += [_put(given, f"{TOKENIZER}/{name}", source.read(name)) for name in copied]
     files.append(_put(given, INDEX, index(about, made)))
     return Built(files, {**about, "domains": made})
 

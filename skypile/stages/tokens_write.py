@@ -2,8 +2,8 @@
 
 A first task encodes some parts of the corpus into one file, sorted by domain and key; a second
 reads its stretch of every such file and writes one shard. Tokens go from file to file: neither they
-nor the text pass through Spark. A file is under its name only when it is whole, and what it holds does
-not depend on the attempt: a task may be killed, retried or run twice.
+nor the text pass through Spark. A file is under its name only when it is whole, and what it holds
+does not depend on the attempt: a task may be killed, retried or run twice.
 """
 
 import hashlib
