@@ -10,7 +10,6 @@ from skypile.lineage import build_path
 from skypile.manifests import CORPUS, SHARDS, FileEntry
 from skypile.parts import PartFiles
 from skypile.stage import BuildInput, Model, Stage
-from skypile.tables import Table
 from skypile.tasks import check_code, code_of
 
 if TYPE_CHECKING:
@@ -25,19 +24,17 @@ def build(
     settings: Any,
     models: Mapping[str, Model],
     parts: Sequence[PartFiles],
-    tables: Mapping[str, Table],
 ) -> tuple[list[FileEntry], dict[str, Any]]:
     """Do a stage's build: its files, for the manifest, and its facts.
 
     What lies in its folder beside them afterwards (of attempts that died, of an earlier run that
     was killed) is deleted.
     """
-    from skypile.spark import narrow_frame, run_tasks
+    from skypile.spark import run_tasks
 
     assert stage.build
     folder = build_path(fingerprint)
     given = BuildInput(
-        narrow_frame(spark, parts, stage.build.reads, tables),
         parts,
         models,
         run,

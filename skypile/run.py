@@ -302,7 +302,7 @@ class Run:
         parts = [p for s in sources for p in self.lineage.part_files(stage, "build", s)]
         self._say(f"{stage.name}.build {CORPUS}: {len(parts)} parts")
         models = self.lineage.models(stage, "build")
-        made = (self.config.settings[stage.name], models, parts, self._tables())
+        made = (self.config.settings[stage.name], models, parts)
         files, facts = build(self._start_spark(), self.root, stage, expected.fingerprint, *made)
         self._commit(stage, "build", CORPUS, expected, [_receipt(files)], facts)
 

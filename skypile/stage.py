@@ -209,14 +209,12 @@ class Fit:
 
 @dataclass(frozen=True)
 class BuildInput:
-    """What a build gets: the narrow rows of the corpus (`key`, and the columns it reads), its parts
-    as keys number them, the models of the stages it names, the run, and the folder in it that the
-    files belong into, which no other build writes to.
+    """What a build gets: the parts of the corpus, the models of the stages it names, the run, and
+    the folder in it that the files belong into, which no other build writes to.
 
     run_tasks: a function of each of some tasks, each in a Spark task of its own, in order.
     """
 
-    frame: "DataFrame"
     parts: "Sequence[PartFiles]"
     models: Mapping[str, Model]
     run: "Root"

@@ -12,7 +12,7 @@ Left out: cutting long documents, and repetition: both are the trainer's.
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +22,7 @@ from skypile.files import Root
 from skypile.fits.names import TOKENIZER_FAST, TOKENIZER_KIND, TOKENIZER_MODEL
 from skypile.kernels.shards import Layout, layout, shard_bounds
 from skypile.kernels.sp_model import end_of_document, read_model
-from skypile.parts import KEY_ROW_BITS, PartFiles
+from skypile.parts import PartFiles
 from skypile.settings import setting
 from skypile.shards import INDEX, MANIFEST, TOKENIZER, domain_manifest, index
 from skypile.stage import CORPUS_TABLE, Build, BuildInput, Built, BuiltFile, Model, Stage
@@ -32,8 +32,10 @@ from skypile.stages.tokens_write import (
     EncodeTask,
     Shard,
     ShardTask,
+    SurveyTask,
     Totals,
     encode_parts,
+    survey,
     write_shard,
 )
 
@@ -70,10 +72,14 @@ def validate(config: Config) -> None:
     """Look at the tokenizer that the settings name.
 
     Raises:
-        ArtifactError: it is missing, damaged, or no tokenizer.
+        InputError: it is missing, damaged, or no tokenizer of LLaMA's kind.
     """
     if config.tokenizer:
-        artifacts.load_card(config.tokenizer, kind=TOKENIZER_KIND)
+        folder = artifacts.local(config.tokenizer, kind=TOKENIZER_KIND)
+        try:
+            read_model((folder / TOKENIZER_MODEL).read_bytes())
+        except ValueError as e:
+            raise InputError(f"[tokens] tokenizer: {config.tokenizer}: {e}") from e
 
 
 def agrees(settings: Mapping[str, Any]) -> None:
@@ -85,20 +91,6 @@ def agrees(settings: Mapping[str, Any]) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Corpus:
-    """Documents and estimated tokens, by domain and by part."""
-
-    documents: Mapping[Domain, int]
-    tokens: Mapping[Domain, int]
-    by_part: Mapping[int, int]
-
-    @property
-    def domains(self) -> tuple[Domain, ...]:
-        """All that have documents, in order."""
-        return tuple(sorted(self.documents))
-
-
 def build(config: Config, given: BuildInput) -> Built:
     """The shards, a manifest a domain, an index, and a copy of the tokenizer.
 
@@ -107,20 +99,22 @@ def build(config: Config, given: BuildInput) -> Built:
         BalanceError: documents or tokens were lost or doubled on the way.
     """
     model = _tokenizer(config, given)
-    corpus = _survey(given)
-    domains = corpus.domains
-    plan = layout([corpus.tokens[d] for d in domains], config.shard_tokens, BUCKETS_A_SHARD)
-    encoded: list[Encoded] = given.run_tasks(
-        encode_parts, _encode_tasks(config, given, corpus, model, plan), "encode"
+    parts: list[dict[Domain, Totals]] = given.run_tasks(
+        survey, [SurveyTask(part, config.seed) for part in given.parts], "survey"
     )
+    corpus = _summed(parts)
+    domains = tuple(sorted(corpus))
+    plan = layout([corpus[d].tokens for d in domains], config.shard_tokens, BUCKETS_A_SHARD)
+    encode = _encode_tasks(config, given, parts, model, domains, plan)
+    encoded: list[Encoded] = given.run_tasks(encode_parts, encode, "encode")
     totals = [sum((e.totals[i] for e in encoded), Totals()) for i in range(len(domains))]
-    for domain, total in zip(domains, totals, strict=True):
-        _same(f"documents of {domain[1]}, {domain[0]}", corpus.documents[domain], total.documents)
     todo = _shard_tasks(config, given, domains, plan, totals, tuple(encoded))
     shards: list[Shard] = given.run_tasks(write_shard, todo, "shards")
     for i, (split, name) in enumerate(domains):
         written = sum((s.totals for s in shards if s.domain == i), Totals())
         _same(f"{name}, {split}: documents, tokens and keys in shards", totals[i], written)
+        due = replace(corpus[split, name], tokens=written.tokens)  # there they are estimates
+        _same(f"{name}, {split}: documents and keys of the corpus", due, written)
     return _finish(given, model, domains, totals, shards)
 
 
@@ -133,66 +127,62 @@ def _tokenizer(config: Config, given: BuildInput) -> Model:
     return next(iter(given.models.values()))
 
 
-def _survey(given: BuildInput) -> _Corpus:
-    from pyspark.sql import functions as F
+def _summed(parts: Sequence[Mapping[Domain, Totals]]) -> dict[Domain, Totals]:
+    """What the corpus has of each domain.
 
-    names = ("split", "category", "partition")
-    part = F.shiftright("key", KEY_ROW_BITS).alias("part")
-    frame = given.frame.select(part, *names, "estimated_tokens")
-    sums = frame.groupBy("part", *names).agg(
-        F.count("*").alias("documents"), F.sum("estimated_tokens").alias("tokens")
-    )
-    documents: dict[Domain, int] = {}
-    tokens: dict[Domain, int] = {}
-    by_part: dict[int, int] = {}
-    for row in sums.collect():
-        domain = (row["split"], f"{row['category']}.{row['partition']}")
-        good = row["split"] in SPLITS and row["partition"] in PARTITIONS
-        if not good or not _NAME.fullmatch(row["category"] or ""):
+    Raises:
+        InputError: nothing, or a domain that cannot be a folder.
+    """
+    sums: dict[Domain, Totals] = {}
+    for part in parts:
+        for domain, total in part.items():
+            sums[domain] = sums.get(domain, Totals()) + total
+    for split, name in sums:
+        category, _, partition = name.rpartition(".")
+        if split not in SPLITS or partition not in PARTITIONS or not _NAME.fullmatch(category):
             raise InputError(
-                f"tokens: the corpus has documents of {domain[0]}, {domain[1]}: a split is one of "
-                f"{SPLITS}, a partition of {PARTITIONS}, and a category is spelt in a-z, 0-9, _, -"
+                f"tokens: the corpus has documents of {split}, {name}: a split is one of {SPLITS}, "
+                f"a partition of {PARTITIONS}, and a category is spelt in a-z, 0-9, _ and -"
             )
-        estimate = row["tokens"] or 0
-        documents[domain] = documents.get(domain, 0) + row["documents"]
-        tokens[domain] = tokens.get(domain, 0) + estimate
-        by_part[row["part"]] = by_part.get(row["part"], 0) + estimate
-    if not documents:
-        raise InputError("tokens: the corpus has no documents: every stage's funnel says why")
-    return _Corpus(documents, tokens, by_part)
+    if not sums:
+        raise InputError("tokens: the corpus has no documents; the funnel says where they went")
+    return sums
 
 
 def _encode_tasks(
-    config: Config, given: BuildInput, corpus: _Corpus, model: Model, plan: Layout
+    config: Config,
+    given: BuildInput,
+    parts: Sequence[Mapping[Domain, Totals]],
+    model: Model,
+    domains: tuple[Domain, ...],
+    plan: Layout,
 ) -> list[EncodeTask]:
     """Parts packed into tasks: what a task writes is read by every task that writes a shard, so
     there should not be too many, nor so few that cores are idle.
     """
-    total = sum(corpus.by_part.values())
-    most = max(_MIN_TASK_TOKENS, min(config.task_tokens, total // 64))
+    sizes = [sum(total.tokens for total in part.values()) for part in parts]
+    most = max(_MIN_TASK_TOKENS, min(config.task_tokens, sum(sizes) // 64))
     packed: list[list[PartFiles]] = []
     filled = 0
-    for i, part in enumerate(given.parts):
-        if i not in corpus.by_part:
-            continue
-        size = corpus.by_part[i]
-        if not packed or filled + size > most:
-            packed.append([])
-            filled = 0
-        packed[-1].append(part)
-        filled += size
+    for part, held, size in zip(given.parts, parts, sizes, strict=True):
+        if held:
+            if not packed or filled + size > most:
+                packed.append([])
+                filled = 0
+            packed[-1].append(part)
+            filled += size
     return [
         EncodeTask(
             given.run,
-            tuple(parts),
+            tuple(some),
             f"{given.folder}/encoded/part-{i:05d}.tokens",
             model.uri,
             TOKENIZER_MODEL,
-            corpus.domains,
+            domains,
             plan,
             config.seed,
         )
-        for i, parts in enumerate(packed)
+        for i, some in enumerate(packed)
     ]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from skypile import artifacts
 from skypile.files import HashingWriter, Root
@@ -37,6 +38,47 @@ Domain = tuple[str, str]  # split, and category.partition
 
 
 @dataclass(frozen=True)
+class Totals:
+    """Of some documents: how many, their tokens, and the sum of their keys modulo 2^64."""
+
+    documents: int = 0
+    tokens: int = 0
+    keys: int = 0
+
+    def __add__(self, other: "Totals") -> "Totals":
+        keys = (self.keys + other.keys) % 2**64
+        return Totals(self.documents + other.documents, self.tokens + other.tokens, keys)
+
+
+@dataclass(frozen=True)
+class SurveyTask:
+    """A part of the corpus to look at."""
+
+    part: PartFiles
+    seed: int
+
+
+def survey(task: SurveyTask) -> dict[Domain, Totals]:
+    """What a part holds of each domain; the tokens are the corpus' estimates."""
+    names = ("split", "category", "partition", "estimated_tokens")
+    table = task.part.narrow({"corpus": names}).filter(pa.array(task.part.still_in()))
+    domains = _domains(table)
+    keys = keys_of(table["doc_id"].to_pylist(), task.seed)
+    estimates = table["estimated_tokens"].fill_null(0).to_numpy()
+    found: dict[Domain, Totals] = {}
+    for domain in sorted(set(domains)):
+        own = np.array([d == domain for d in domains])
+        tokens = int(estimates[own].sum())
+        found[domain] = Totals(int(own.sum()), tokens, key_sum(keys[own]))
+    return found
+
+
+def _domains(table: pa.Table) -> list[Domain]:
+    columns = [table[name].to_pylist() for name in ("split", "category", "partition")]
+    return [(split, f"{kind}.{part}") for split, kind, part in zip(*columns, strict=True)]
+
+
+@dataclass(frozen=True)
 class EncodeTask:
     """Parts of the corpus to encode into `path`. domains: with their place in the layout."""
 
@@ -48,19 +90,6 @@ class EncodeTask:
     domains: tuple[Domain, ...]
     layout: Layout
     seed: int
-
-
-@dataclass(frozen=True)
-class Totals:
-    """Of some documents: how many, their tokens, and the sum of their keys modulo 2^64."""
-
-    documents: int = 0
-    tokens: int = 0
-    keys: int = 0
-
-    def __add__(self, other: "Totals") -> "Totals":
-        keys = (self.keys + other.keys) % 2**64
-        return Totals(self.documents + other.documents, self.tokens + other.tokens, keys)
 
 
 @dataclass(frozen=True)
@@ -86,17 +115,7 @@ def encode_parts(task: EncodeTask) -> Encoded:
             own["tokens"] = np.diff(done.ends, prepend=0)
             rows.append(own)
             tokens.append(done.tokens)
-            domains.append(
-                np.array(
-                    [
-                        numbers[split, f"{category}.{partition}"]
-                        for split, category, partition in zip(
-                            *(table[name].to_pylist() for name in columns), strict=True
-                        )
-                    ],
-                    np.int64,
-                )
-            )
+            domains.append(np.array([numbers[domain] for domain in _domains(table)], np.int64))
     all_rows, all_domains = np.concatenate(rows), np.concatenate(domains)
     _write(task, np.concatenate(tokens), all_rows, all_domains)
     totals = []
