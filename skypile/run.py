@@ -301,9 +301,8 @@ class Run:
         sources = self.lineage.sources_of(stage, "build")
         parts = [p for s in sources for p in self.lineage.part_files(stage, "build", s)]
         self._say(f"{stage.name}.build {CORPUS}: {len(parts)} parts")
-        models = self.lineage.models(stage, "build")
-        made = (self.config.settings[stage.name], models, parts)
-        files, facts = build(self._start_spark(), self.root, stage, expected.fingerprint, *made)
+        given = (self.config.settings[stage.name], self.lineage.models(stage, "build"), parts)
+        files, facts = build(self._start_spark(), self.root, stage, expected.fingerprint, *given)
         self._commit(stage, "build", CORPUS, expected, [_receipt(files)], facts)
 
 

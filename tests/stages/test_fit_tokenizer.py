@@ -29,8 +29,9 @@ SOURCES = {"english_web": lines("en")[:60], "chinese_web": lines("zh_hans", "zh_
 
 @pytest.mark.spark
 def test_the_tokenizer_is_what_the_training_texts_make(
-    tmp_path: Path, start: "Callable[[], SparkSession]"
+    tmp_path: Path, start: "Callable[[], SparkSession]", no_spark: Any
 ) -> None:
+    """`no_spark`: jobs over parts run here, frames on Spark."""
     config = toy_corpus.config_of(
         tmp_path, SOURCES, fit_tokenizer=SIZES, tokens={"shard_tokens": 10**6}, part_bytes=6000
     )
@@ -66,7 +67,7 @@ def test_the_tokenizer_is_what_the_training_texts_make(
 
 @pytest.mark.spark
 def test_a_corpus_without_training_documents_fits_nothing(
-    tmp_path: Path, start: "Callable[[], SparkSession]"
+    tmp_path: Path, start: "Callable[[], SparkSession]", no_spark: Any
 ) -> None:
     config = toy_corpus.config_of(tmp_path, {"english_web": ["!no"]}, fit_tokenizer=SIZES)
     with pytest.raises(InputError, match="no training documents"):
