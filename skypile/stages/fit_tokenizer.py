@@ -108,11 +108,12 @@ def _count(config: Config, given: FitInput, keys: "DataFrame") -> Counts:
 
     assert given.map_texts
     counted = given.map_texts(keys, make_counter, COUNTED)
-    summed = counted.groupBy("kind", "unit").agg(F.sum("count").alias("count"))
+    summed = counted.groupBy("kind", "unit").agg(F.sum("count").alias("count")).cache()
     characters = summed.where(F.col("kind") == _CHARACTER).toArrow()
     words = summed.where((F.col("kind") == _WORD) & (F.col("count") >= config.min_word_count))
     words = words.where(F.length("unit") <= config.max_word_chars)
     most = words.orderBy(F.desc("count"), "unit").limit(_MOST_WORDS * config.vocab_size).toArrow()
+    summed.unpersist()
     return Counts(
         dict(zip(most["unit"].to_pylist(), most["count"].to_pylist(), strict=True)),
         dict(zip(characters["unit"].to_pylist(), characters["count"].to_pylist(), strict=True)),

@@ -33,7 +33,7 @@ def test_the_tokenizer_is_what_the_training_texts_make(
 ) -> None:
     """`no_spark`: jobs over parts run here, frames on Spark."""
     config = toy_corpus.config_of(
-        tmp_path, SOURCES, fit_tokenizer=SIZES, tokens={"shard_tokens": 10**6}, part_bytes=6000
+        tmp_path, SOURCES, fit_tokenizer=SIZES, tokens={"shard_tokens": 10**6}, part_bytes=20_000
     )
     Run(config, start, lambda said: None).execute()
     rows = corpus_of(tmp_path / "run")
