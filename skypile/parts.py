@@ -113,7 +113,8 @@ class PartFiles:
                 rows = np.flatnonzero(want[first : first + size])
                 if len(rows):
                     names = list(dict.fromkeys(["doc_id", "text", *columns]))
-                    table = file.read_row_group(group, columns=names).take(rows)
+                    table = file.read_row_group(group, columns=names)
+                    table = table if len(rows) == size else table.take(rows)
                     rows = rows + first
                     yield rows, _edited(table, [removed[r] for r in rows])
                 first += size

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +23,8 @@ class Encoded:
     ends: np.ndarray  # (documents,) int64
 
 
-def make_encoder(model: Path) -> Callable[[pa.Array], Encoded]:
-    """The tokens of each text of a string column, each text followed by the end of a document.
-
-    No other token is ever the end of a document: control symbols that a text spells out are
-    encoded as the characters they are. On one thread.
+def open_model(model: Path) -> Any:
+    """The library's tokenizer.
 
     Raises:
         ValueError: the model has more pieces than a uint16 has values.
@@ -34,6 +32,19 @@ def make_encoder(model: Path) -> Callable[[pa.Array], Encoded]:
     processor = sentencepiece.SentencePieceProcessor(model_file=str(model))
     if processor.vocab_size() > MAX_VOCABULARY:
         raise ValueError(f"{model} has {processor.vocab_size():,} pieces")
+    return processor
+
+
+def make_encoder(model: Path) -> Callable[[pa.Array], Encoded]:
+    """The tokens of each text of a string column, each text followed by the end of a document.
+
+    No other token is ever the end of a document: control symbols that a text spells out are
+    encoded as the characters they are. On one thread.
+
+    Raises:
+        ValueError: as `open_model`.
+    """
+    processor = open_model(model)
     end = np.array([processor.eos_id()], np.int32)
 
     def encode(texts: pa.Array) -> Encoded:

@@ -20,8 +20,9 @@ from skypile import artifacts
 from skypile.errors import BalanceError, InputError
 from skypile.files import Root
 from skypile.fits.names import TOKENIZER_FAST, TOKENIZER_KIND, TOKENIZER_MODEL
+from skypile.kernels.encode import open_model
 from skypile.kernels.shards import Layout, layout, shard_bounds
-from skypile.kernels.sp_model import end_of_document, read_model
+from skypile.kernels.sp_model import read_model
 from skypile.parts import PartFiles
 from skypile.settings import setting
 from skypile.shards import INDEX, MANIFEST, TOKENIZER, domain_manifest, index
@@ -42,7 +43,7 @@ from skypile.stages.tokens_write import (
 BUCKETS_A_SHARD = 8  # what a task that writes a shard holds at a time is one of them
 SPLITS, PARTITIONS = ("train", "validation"), ("main", "stem")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_MIN_TASK_TOKENS = 1 << 20
+_MIN_TASK_TOKENS = 8 << 20  # a few seconds of work: opening the tokenizer takes a tenth of one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,11 +219,11 @@ def _finish(
     """Manifests, the tokenizer and the index, last of all; the encoded files are left to sweep."""
     source = Root(model.uri)
     card = artifacts.load_card(model.uri, kind=TOKENIZER_KIND)
-    proto = read_model(source.read(TOKENIZER_MODEL))
+    processor = open_model(artifacts.local(model.uri) / TOKENIZER_MODEL)
     about = {
         "tokenizer": card.files[TOKENIZER_MODEL].sha256,
-        "vocabulary": len(proto.pieces),
-        "eos": end_of_document(proto),
+        "vocabulary": processor.vocab_size(),
+        "eos": processor.eos_id(),
     }
     files = [f for s in shards for f in (s.tokens, s.ends) if f]
     made = []

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import random
-from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,23 +10,21 @@ from typing import Any
 import pytest
 import sentencepiece
 
+from bench.tokenizer_texts import KINDS as SHARED_KINDS
+from bench.tokenizer_texts import full_tokenizer, train_texts
 from skypile import artifacts
 from skypile.errors import ConfigError, InputError
 from skypile.fits.tokenizer import (
     Counts,
     TokenizerError,
-    TokenizerSettings,
     extend_base,
     fit_tokenizer,
     load_base,
     train_base,
 )
-from skypile.fits.tokenizer_quality import Sample, whole_words
-from skypile.kernels.segment import count_words
+from skypile.fits.tokenizer_quality import whole_words
 from skypile.settings import build
 from skypile.stages import fit_tokenizer as stage
-from tests.shared_texts import KINDS as SHARED_KINDS
-from tests.shared_texts import heldout_texts, train_texts
 from tests.tokenizer_texts import (
     KINDS,
     SETTINGS,
@@ -161,17 +158,9 @@ def test_the_full_size_on_real_text(shared_data: Path, tmp_path: Path) -> None:
     """The paper's sizes: a base of 32,000 pieces trained on real English and code, 8,000
     characters, 25,519 words, 17 reserved symbols.
     """
-    settings = TokenizerSettings()
-    base = train_base(
-        (t for kind in ("english", "code") for t in train_texts(shared_data, kind)), settings
-    )
+    card = full_tokenizer(shared_data, tmp_path / "made")
+    base = load_base(str(tmp_path / "base.model"))
     assert len(base.pieces) == 32_000
-    characters: Counter[str] = Counter()
-    for text in train_texts(shared_data, "chinese"):
-        characters.update(text)
-    counted = Counts(count_words(train_texts(shared_data, "chinese")), characters)
-    held = [Sample(k, t) for k in SHARED_KINDS for t in heldout_texts(shared_data, k)]
-    card = fit_tokenizer(base, counted, held, tmp_path / "made", settings=settings)
     library = processor(tmp_path / "made")
     assert library.vocab_size() == 65_536
     added = [library.id_to_piece(i) for i in range(32_000, 65_519)]

@@ -1,4 +1,5 @@
-"""Texts of the real data beside the repository, by kind, for tokenizer tests and benches.
+"""Texts of the real data beside the repository, by kind, and a tokenizer of the paper's size made
+of them, for benches and tests of tokenizers.
 
 A text is held out by the hash of itself (one in twenty); `train_texts` gives the others.
 """
@@ -6,9 +7,15 @@ A text is held out by the hash of itself (one in twenty); `train_texts` gives th
 import gzip
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from skypile.artifacts import Card
+from skypile.fits.tokenizer import Counts, TokenizerSettings, fit_tokenizer, train_base
+from skypile.fits.tokenizer_quality import Sample
+from skypile.kernels.segment import count_words
 
 KINDS = ("english", "chinese", "code")
 _CHINESE_DOMAINS = ("finance", "game", "general", "government", "movie", "news", "tech")
@@ -57,3 +64,20 @@ def _rows(data: Path, name: str) -> Iterator[dict[str, Any]]:
     with gzip.open(data / f"{name}.jsonl.gz", "rt", encoding="utf8") as lines:
         for line in lines:
             yield json.loads(line)
+
+
+def full_tokenizer(data: Path, folder: Path) -> Card:
+    """The tokenizer of the paper's sizes, fitted on nine tenths and a half of the texts: a base on
+    English and code, words and characters of the Chinese ones.
+    """
+    settings = TokenizerSettings()
+    base = train_base(
+        (t for kind in ("english", "code") for t in train_texts(data, kind)), settings
+    )
+    characters: Counter[str] = Counter()
+    for text in train_texts(data, "chinese"):
+        characters.update(text)
+    counts = Counts(count_words(train_texts(data, "chinese")), characters)
+    held = (Sample(kind, text) for kind in KINDS for text in heldout_texts(data, kind))
+    (folder.parent / "base.model").write_bytes(base.SerializeToString())
+    return fit_tokenizer(base, counts, held, folder, settings=settings)
