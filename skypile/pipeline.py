@@ -43,7 +43,7 @@ def check(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
                     raise SkypileError(
                         f"stage {stage.name} reads columns that {table} lacks: {odd}"
                     )
-                if piece != "measure" and table == "documents" and "text" in columns:
+                if piece != "measure" and "text" in columns:
                     raise SkypileError(
                         f"stage {stage.name}: only a measure may read text, {piece} asks for it"
                     )

@@ -9,7 +9,7 @@ bookkeeping: rows are made in `skypile.tasks`.
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from skypile import artifacts, tasks
 from skypile.config import Config
+from skypile.deriving import derive
 from skypile.errors import StaleError
 from skypile.files import Root
 from skypile.fingerprints import digest_of, library_versions
@@ -32,11 +33,13 @@ from skypile.manifests import (
     content_digest,
     rows_by_table,
 )
+from skypile.parts import PartFiles
 from skypile.planning import Planner
 from skypile.reader import save_record
 from skypile.settings import settings_of
 from skypile.stage import EarlierRun, FitInput, Stage
 from skypile.tables import Table
+from skypile.tasks.base import added
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -95,6 +98,11 @@ class Run:
             self._relate(stage, expected)
         elif piece == "fit":
             self._fit(stage, expected)
+        elif piece == "derive":
+            self._say(f"{name} {CORPUS}")
+            entries, about = derive(self.root, self.manifests, stage, self.config, expected.inputs)
+            receipt = {"files": [asdict(f) for f in entries], "counts": {}, "work": {}}
+            self._commit(stage, piece, source, expected, [receipt], {}, about)
         elif piece == "read":
             self._do(
                 stage, piece, source, expected, self._read_tasks(stage, source, expected), force
@@ -134,8 +142,7 @@ class Run:
         return [
             tasks.AlignedTask(
                 **self._common(stage, piece, source, files.part),
-                folder=expected.fingerprint,
-                key=f"{files.part:05d}",
+                **_place(piece, expected, files),
                 files=files,
                 applies=self.lineage.applies(stage, source),
                 reusable=tuple(
@@ -247,6 +254,8 @@ class Run:
                     for e in self.lineage.earlier_runs(stage)
                 ]
             )
+        if stage.relate.sources:
+            more.append(self.lineage.source_facts(stage))
         related = stage.relate.relate(self.config.settings[stage.name], frame, *more)
         facts = json.loads(json.dumps(related.facts))
         if facts != dict(related.facts):
@@ -323,13 +332,12 @@ def _write_nothing(task: tasks.AlignedTask) -> dict[str, Any]:
     return tasks.write_related(task, None)
 
 
-def added(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Counts summed by key, nested ones too."""
-    total: dict[str, Any] = {}
-    for one in counts:
-        for key, value in one.items():
-            if isinstance(value, dict):
-                total[key] = added([total.get(key, {}), value])
-            else:
-                total[key] = total.get(key, 0) + value
-    return dict(sorted(total.items()))
+def _place(piece: str, expected: Expected, files: PartFiles) -> dict[str, Any]:
+    """Folder and key of the rows of one part. What a write made of the same files is known again
+    when others of its source moved: text is written once.
+    """
+    if piece != "write":
+        return {"folder": expected.fingerprint, "key": f"{files.part:05d}"}
+    read = {table: entry.sha256 for table, entry in files.paths.items()}
+    alike = files.part if not files.rows else 0  # parts without rows are equal, but not the same
+    return {"folder": expected.own_fingerprint, "key": digest_of([read, alike])}
