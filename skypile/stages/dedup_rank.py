@@ -9,20 +9,24 @@ if TYPE_CHECKING:
 RANKS = ("source", "longest", "earliest")
 
 
-def ranked(by: Sequence[str], documents: "DataFrame") -> "DataFrame":
+def ranked(
+    by: Sequence[str], documents: "DataFrame", sources: Sequence[str] | None = None
+) -> "DataFrame":
     """With `rank`, int64: the lowest stays; ties are for `key` to decide.
 
     source: the order of the configuration; longest: code points; earliest: the page's date, or the
     day when it was crawled. Packed into 10, 31 and 22 bits in the order of `by`.
 
-    documents: `key`, `source`, `chars`, `date`, `crawled_at`.
+    documents: `key`, `source`, `chars`, `date`, `crawled_at`. sources: their order, where it is at
+    hand; else it is that of the keys.
     """
     from pyspark.sql import functions as F
 
-    firsts = documents.groupBy("source").agg(F.min("key").alias("first")).collect()
-    order = [r["source"] for r in sorted(firsts, key=lambda r: r["first"])]
+    if sources is None:
+        firsts = documents.groupBy("source").agg(F.min("key").alias("first")).collect()
+        sources = [r["source"] for r in sorted(firsts, key=lambda r: r["first"])]
     priority = F.lit(0)
-    for place, name in enumerate(order):
+    for place, name in enumerate(sources):
         priority = F.when(F.col("source") == name, F.lit(min(place, 1023))).otherwise(priority)
     most_chars, most_days = (1 << 31) - 1, (1 << 22) - 1
     date = F.coalesce("date", F.to_date("crawled_at"))

@@ -127,7 +127,7 @@ def settle(
     from pyspark.sql import functions as F
 
     equal = Window.partitionBy("exact_high", "exact_low")
-    ranks = ranked(config.rank, documents).drop("date", "crawled_at")
+    ranks = ranked(config.rank, documents, list(sources)).drop("date", "crawled_at")
     described = ranks.mapInArrow(describe(config.seed, sources), PLACED)
     best = F.min(F.struct("rank", "key", "doc_id")).over(equal)
     placed = described.withColumn("best", best).persist()

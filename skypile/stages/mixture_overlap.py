@@ -47,8 +47,9 @@ def overlap(
     hits = texts(trained, _those_of(shipped, lengths), HITS).localCheckpoint()
     one = hits.select("key", F.explode("hashes").alias("hash"))
     counted = one.groupBy("hash").agg((F.count("*") > config.common_documents).alias("common"))
-    counted = counted.persist()
-    facts["in_train"], facts["common"] = counted.count(), counted.where("common").count()
+    sums = counted.persist().agg(F.count("*"), F.count(F.when(F.col("common"), 1))).first()
+    assert sums
+    facts["in_train"], facts["common"] = sums
     of_each = one.join(counted, "hash").groupBy("key")
     rows = of_each.agg(
         F.sum(F.when(F.col("common"), 0).otherwise(1)).alias("shared_ngrams"),

@@ -241,7 +241,7 @@ def test_what_changes_is_written_and_nothing_else(tmp_path: Path, start: Start) 
     said = []
     run_config(make(), start, say=said.append)
     assert {f.path for f in Ledger(str(tmp_path / "run")).files("corpus")} == before
-    assert any(line.startswith("mixture.write web: 0 of") for line in said)
+    assert any(line.startswith("mixture.write more: 0 of") for line in said)
     collect(str(tmp_path / "run"))
     assert first.digest("corpus") == Ledger(str(tmp_path / "run")).digest("corpus")
 
