@@ -51,8 +51,30 @@ def funnel(funnel: Funnel, console: Console) -> None:
             _row(table, "", "", "kept", line.kept, line.rows_in, style="green")
             table.add_section()
     console.print(table)
+    if domains := funnel.written.get("domains"):
+        _corpus(domains, funnel.written, console)
     if funnel.pending:
         console.print(f"not in it, to be run or brought up to date: {', '.join(funnel.pending)}")
+
+
+def _corpus(domains: Mapping[str, Any], counts: Mapping[str, Any], console: Console) -> None:
+    """Print what the corpus holds, and what its training texts still share with validation."""
+    table = Table(title="Corpus", title_justify="left", header_style="bold")
+    table.add_column("domain", no_wrap=True)
+    table.add_column("split", no_wrap=True)
+    for name in ("documents", "characters", "tokens about", "masked"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for domain, splits in domains.items():
+        for split, sums in splits.items():
+            numbers = [sums[n] for n in ("documents", "chars", "estimated_tokens", "masked")]
+            table.add_row(domain, split, *(f"{n:,}" for n in numbers))
+    console.print(table)
+    shared = counts["overlap"]
+    console.print(
+        f"{shared['documents']:,} training documents share n-grams with validation still: "
+        f"{shared['common_ngrams']:,} that very many have, {shared['other_ngrams']:,} others",
+        highlight=False,
+    )
 
 
 def _read(table: Table, source: str, counts: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Pieces write and derive: text written once, small files of what earlier stages committed."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from skypile.config import Config
 from skypile.driver import run_config
-from skypile.errors import SkypileError, StaleError
+from skypile.errors import BalanceError, SkypileError, StaleError
 from skypile.gc import collect
 from skypile.ledger import Ledger
 from skypile.manifests import CORPUS
@@ -55,6 +56,7 @@ def test_what_every_stage_kept_is_written_with_all_edits(
         table = ledger.read(file)
         assert table.schema == FINAL.schema  # no nulls: rows of what was dropped are not there
         assert file.aligned_to == ""
+    assert ledger.funnel().written["documents"] == len(kept)
     again, _ = run(configure(tmp_path, trim={"max_blocks": 1}), no_spark)
     assert texts(again) == sorted(line.split("|")[0].upper() for line in LINES)
 
@@ -197,3 +199,16 @@ def test_files_derived_from_what_was_committed(tmp_path: Path, no_spark: Callabl
         ledger.recount(ledger.funnel())
     with pytest.raises(SkypileError, match="nothing to multiply"):
         run(configure(tmp_path, sum={"times": 0}), no_spark)
+
+
+def test_the_funnel_checks_that_what_was_kept_was_written(
+    tmp_path: Path, no_spark: Callable[[], Any]
+) -> None:
+    toy.write_lines(tmp_path, "a.txt", LINES)
+    run(configure(tmp_path), no_spark)
+    path = tmp_path / "run/manifests/final.write/web.json"
+    manifest = json.loads(path.read_text())
+    manifest["rows"]["final"] -= 1
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(BalanceError, match="table final, web: 41 documents were kept, 40 are in"):
+        Ledger(str(tmp_path / "run")).funnel()
