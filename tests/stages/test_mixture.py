@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -38,8 +39,6 @@ def configure(
     *,
     out: str = "run",
     part_bytes: int = 8192,
-    stages: Any = None,
-    files: int = 1,
     **sections: Any,
 ) -> RunConfig:
     table: dict[str, Any] = {
@@ -50,14 +49,10 @@ def configure(
     for name, (about, rows) in sources.items():
         (base / name).mkdir(parents=True, exist_ok=True)
         lines = [json.dumps(r, ensure_ascii=False) + "\n" for r in rows]
-        for i in range(files):
-            text = "".join(lines[i * len(rows) // files : (i + 1) * len(rows) // files])
-            path = base / name / f"{i}.jsonl"
-            if not path.exists() or path.read_text("utf8") != text:
-                path.write_text(text, encoding="utf8")
+        (base / name / "rows.jsonl").write_text("".join(lines), encoding="utf8")
         source = {"name": name, "format": "jsonl", "root": name, "paths": ["*"], "licence": "t"}
         table["sources"].append({**source, "category": "webpages", **about})
-    return from_table(table, stages or all_stages(), base=base, where="test")
+    return from_table(table, all_stages(), base=base, where="test")
 
 
 def run(config: RunConfig, start: Start) -> Ledger:
@@ -96,8 +91,6 @@ def pages() -> list[dict[str, Any]]:
 
 def held_sites(share: float, seed: int = 0) -> set[int]:
     keys = [split.unit_key(f"site site{i}.co.uk") for i in range(30)]
-    import numpy as np
-
     places = split.places(np.array(keys), seed)
     return set(np.flatnonzero(places < split.limit(share)).tolist())
 
@@ -184,22 +177,27 @@ def test_the_corpus_of_a_run(tmp_path: Path, start: Start) -> None:
     held = related.facts["splits"]["english_webpages.main"]["validation"]
     assert held["units"] == held["documents"] == len(held_sites(SHARE))
 
-    # Other parts, in other files: the same rows.
-    other = configure(
-        tmp_path,
-        {"web": ({}, rows)},
-        out="other",
-        part_bytes=1 << 20,
-        files=1,
-        mixture={"validation_share": SHARE},
-    )
-    again = run(other, start)
-    assert len(again.files("corpus")) == 1
-    for table in ("corpus", "mixture", "verdicts_mixture"):
-        assert ledger.digest(table) == again.digest(table), table
+
+@pytest.mark.spark
+@pytest.mark.slow
+def test_the_same_rows_in_other_parts(tmp_path: Path, start: Start) -> None:
+    rows, _ = plan_of_pages()
+    rows.append({**rows[3], "id": "again", "url": "https://other.example/"})
+    digests = []
+    for out, part_bytes in (("many", 8192), ("one", 1 << 20)):
+        mixture = {"validation_share": SHARE, "validation_documents": 12}
+        sources = {"web": ({}, rows)}
+        config = configure(tmp_path, sources, out=out, part_bytes=part_bytes, mixture=mixture)
+        ledger = run(config, start)
+        parts = len(ledger.files("corpus"))
+        assert parts == 1 if out == "one" else parts > 3
+        tables = ("corpus", "mixture", "verdicts_mixture")
+        digests.append([ledger.digest(table) for table in tables])
+    assert digests[0] == digests[1]
 
 
 @pytest.mark.spark
+@pytest.mark.slow
 def test_what_changes_is_written_and_nothing_else(tmp_path: Path, start: Start) -> None:
     rows, _ = plan_of_pages()
     settings = {"validation_share": SHARE, "common_documents": 1}
