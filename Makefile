@@ -86,7 +86,7 @@ soak: install java lmplz  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
 .PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-dedup-scale
-.PHONY: bench-wikipedia bench-perplexity bench-quality bench-signals bench-distribution same-rows
+.PHONY: bench-wikipedia bench-perplexity bench-quality bench-signals bench-distribution bench-ngrams same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
@@ -101,6 +101,9 @@ bench-quality: install lmplz bench-perplexity  ## perplexity, and the reference 
 
 bench-signals: install  ## signals, rules, personal data, block lists: speed, what clean text loses
 	@$(PY) -m bench.signals --data $(SHARED)/data
+
+bench-ngrams: install  ## long n-grams: characters as long as 13 words, what is shared by chance, MB/s
+	@$(PY) -m bench.ngrams --data $(SHARED)/data
 
 bench-distribution: install  ## recurrence in meaning: exhaustive search, planted wordings, blocks/s
 	@$(PY) -m bench.distribution --data $(SHARED)/data

@@ -1,15 +1,19 @@
-"""Builds: the finished corpus to files that are no table of the run, in a folder of their own."""
+"""Files of a run that are no tables: models, and what is built of the finished corpus."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skypile import artifacts
+from skypile.builds import BuildInput
 from skypile.files import Root
-from skypile.lineage import build_path
-from skypile.manifests import CORPUS, SHARDS, FileEntry
+from skypile.lineage import build_path, model_path
+from skypile.manifests import CORPUS, MODELS, SHARDS, FileEntry
 from skypile.parts import PartFiles
-from skypile.stage import BuildInput, Model, Stage
+from skypile.stage import Model, Stage
 from skypile.tasks import check_code, code_of
 
 if TYPE_CHECKING:
@@ -58,3 +62,23 @@ def build(
 def _checked(stage: Stage, code: str, function: Callable[[Any], Any], task: Any) -> Any:
     check_code(stage, code)
     return function(task)
+
+
+def publish_models(
+    run: Root, fit: str, fingerprint: str, made: Path
+) -> tuple[dict[str, str], list[FileEntry]]:
+    """Copy each artifact in a local folder to the run: digests by name, and the files' entries."""
+    models: dict[str, str] = {}
+    files: list[FileEntry] = []
+    for folder in sorted(f.parent for f in made.glob(f"*/{artifacts.CARD}")):
+        at = model_path(fit, fingerprint, folder.name)
+        card = artifacts.publish(folder, run.at(at))
+        models[folder.name] = card.digest
+        text = (folder / artifacts.CARD).read_bytes()
+        listed = {n: (f.bytes, f.sha256) for n, f in card.files.items()}
+        listed[artifacts.CARD] = (len(text), hashlib.sha256(text).hexdigest())
+        files += [
+            FileEntry(MODELS, CORPUS, 0, f"{at}/{name}", 0, size, sha256)
+            for name, (size, sha256) in sorted(listed.items())
+        ]
+    return models, files

@@ -125,6 +125,25 @@ def why(
 
 
 @app.command()
+def plan(run: RunFolder, json_: AsJson = False) -> None:
+    """The mixture of training: shares wanted and reached, epochs, and what runs out when."""
+    from skypile import show
+    from skypile.manifests import CORPUS
+    from skypile.reader import RunReader
+
+    reader = RunReader(run)
+    if f"plan.derive/{CORPUS}" not in reader.record["pieces"]:
+        raise SkypileError(f"{run} has no stage plan: add a section [plan] and run it again")
+    manifest = reader.fresh("plan.derive", CORPUS)
+    if manifest is None:
+        raise SkypileError(f"{run} has no plan yet: `skypile run` makes it")
+    if json_:
+        print(json.dumps(manifest.counts, indent=1))
+    else:
+        show.plan(manifest.counts, show.console())
+
+
+@app.command()
 def digest(run: RunFolder) -> None:
     """A hash of each table's rows, the same for any parts and any order: to compare two runs."""
     from skypile.reader import RunReader

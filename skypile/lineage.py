@@ -16,7 +16,7 @@ from skypile.manifests import CORPUS, FileEntry, Manifests
 from skypile.parts import PartFiles, corpus_part
 from skypile.planning import PLAN
 from skypile.settings import plain, settings_of
-from skypile.stage import CORPUS_TABLE, CORPUS_WIDE, Model, Stage
+from skypile.stage import CORPUS_TABLE, CORPUS_WIDE, Model, SourceFacts, Stage
 
 if TYPE_CHECKING:
     from skypile.earlier import Earlier
@@ -78,7 +78,9 @@ class Lineage:
             own["sources"] = self.sources_of(stage, piece)  # in order: keys follow it
             if piece == "relate" and (earlier := self.earlier_runs(stage)):
                 own["against"] = [[e.name, e.digest] for e in earlier]
-        elif piece == "cut":
+            if piece == "relate" and stage.relate and stage.relate.sources:
+                own["source_facts"] = plain(self.source_facts(stage))
+        elif piece in ("cut", "write"):
             own["applies"] = self.applies(stage, source)
         if contents := self.contents(stage, piece):
             own["contents"] = {name: digest for name, (_, digest) in contents.items()}
@@ -129,6 +131,11 @@ class Lineage:
             for source in self.units(stage, piece)
         }
 
+    def source_facts(self, stage: Stage) -> dict[str, SourceFacts]:
+        """What the configuration says of the texts of each source that a relate sees."""
+        named = [self.config.source(name) for name in self.sources_of(stage, "relate")]
+        return {s.name: SourceFacts(s.category, s.language, s.partition) for s in named}
+
     def applies(self, stage: Stage, source: str) -> bool:
         """Whether a stage judges a source, or lets it pass on record."""
         return self.config.source(source).applies(stage.name)
@@ -157,6 +164,12 @@ class Lineage:
         """The manifests that a piece reads, `STAGE.PIECE/SOURCE`, in order."""
         if piece == "read":
             return [f"{PLAN}/{source}"]
+        if piece == "derive":
+            assert stage.derive
+            before = [s for s in self.config.stages if s.name in stage.derive.after]
+            return [
+                f"{s.name}.{p}/{u}" for s in before for p in s.pieces() for u in self.units(s, p)
+            ]
         if source == CORPUS:
             sources = self.sources_of(stage, piece)
             names = [n for s in sources for n in self._tables_of(stage, piece, s)]
@@ -185,7 +198,7 @@ class Lineage:
         if CORPUS_TABLE in stage.reads(piece):
             return self._corpus_of(source)
         names = [f"{self.config.reader(self.config.source(source)).name}.read/{source}"]
-        names += [f"{s.name}.cut/{source}" for s in self._earlier(stage, source)]
+        names += [f"{s.name}.cut/{source}" for s in self._earlier(stage, piece, source)]
         for other in self.config.stages:
             for written_by, unit in (("measure", source), ("relate", CORPUS)):
                 if written_by not in other.pieces() or (other is stage and piece == written_by):
@@ -206,12 +219,11 @@ class Lineage:
             if any(t.name == CORPUS_TABLE for t in s.writes(piece))
         ]
 
-    def _earlier(self, stage: Stage, source: str) -> list[Stage]:
-        return [
-            s
-            for s in self.config.stages
-            if s.step < stage.step and s.cut and self._concerns(s, source)
-        ]
+    def _earlier(self, stage: Stage, piece: str, source: str) -> list[Stage]:
+        """Whose verdicts a piece heeds: those of the stages before it; a write its own too."""
+        before = [s for s in self.config.stages if s.step < stage.step]
+        own = [stage] if piece == "write" else []
+        return [s for s in (*before, *own) if s.cut and self._concerns(s, source)]
 
     def _digest(self, name: str) -> str:
         piece, _, source = name.partition("/")
@@ -256,7 +268,7 @@ class Lineage:
                 corpus_part(self.root, source, part, files[CORPUS_TABLE])
                 for part, files in sorted(by_part.items())
             ]
-        earlier = tuple(f"verdicts_{s.name}" for s in self._earlier(stage, source))
+        earlier = tuple(f"verdicts_{s.name}" for s in self._earlier(stage, piece, source))
         return [
             PartFiles(self.root, source, part, files["documents"].rows, files, earlier)
             for part, files in sorted(by_part.items())

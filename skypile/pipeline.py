@@ -12,7 +12,7 @@ from functools import cache
 import pyarrow as pa
 
 from skypile.errors import SkypileError
-from skypile.stage import CORPUS_TABLE, CORPUS_WIDE, Stage
+from skypile.stage import CORPUS_WIDE, Stage
 from skypile.tables import DOCUMENTS, Table
 
 
@@ -43,7 +43,7 @@ def check(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
                     raise SkypileError(
                         f"stage {stage.name} reads columns that {table} lacks: {odd}"
                     )
-                if piece != "measure" and table == "documents" and "text" in columns:
+                if piece != "measure" and "text" in columns:
                     raise SkypileError(
                         f"stage {stage.name}: only a measure may read text, {piece} asks for it"
                     )
@@ -93,8 +93,4 @@ def all_stages() -> tuple[Stage, ...]:
 
     names = sorted(m.name for m in pkgutil.iter_modules(skypile.stages.__path__))
     modules = [importlib.import_module(f"skypile.stages.{name}") for name in names]
-    stages = [m.STAGE for m in modules if hasattr(m, "STAGE")]
-    there = {t.name for s in stages for p in s.pieces() for t in s.writes(p)}
-    # Until a stage writes it, those that read the finished corpus are left out.
-    readers = [s for s in stages if any(CORPUS_TABLE in s.reads(p) for p in s.pieces())]
-    return check(tuple(s for s in stages if s not in readers or CORPUS_TABLE in there))
+    return check(tuple(m.STAGE for m in modules if hasattr(m, "STAGE")))

@@ -6,7 +6,6 @@ read before in the same way, and what was measured before on the same text. Ever
 bookkeeping: rows are made in `skypile.tasks`.
 """
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,26 +16,29 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from skypile import artifacts, tasks
+from skypile import tasks
+from skypile.building import publish_models
 from skypile.config import Config
+from skypile.deriving import derive
 from skypile.errors import StaleError
 from skypile.files import Root
 from skypile.fingerprints import digest_of, library_versions
-from skypile.lineage import Expected, Lineage, model_path
+from skypile.lineage import Expected, Lineage
 from skypile.manifests import (
     CORPUS,
-    MODELS,
     FileEntry,
     Manifest,
     Manifests,
     content_digest,
     rows_by_table,
 )
+from skypile.parts import PartFiles
 from skypile.planning import Planner
 from skypile.reader import save_record
 from skypile.settings import settings_of
 from skypile.stage import EarlierRun, FitInput, Stage
 from skypile.tables import Table
+from skypile.tasks.base import added
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -97,6 +99,10 @@ class Run:
             self._fit(stage, expected)
         elif piece == "build":
             self._build(stage, expected)
+        elif piece == "derive":
+            self._say(f"{name} {CORPUS}")
+            entries, about = derive(self.root, self.manifests, stage, self.config, expected.inputs)
+            self._commit(stage, piece, source, expected, [_receipt(entries)], {}, about)
         elif piece == "read":
             self._do(
                 stage, piece, source, expected, self._read_tasks(stage, source, expected), force
@@ -136,8 +142,7 @@ class Run:
         return [
             tasks.AlignedTask(
                 **self._common(stage, piece, source, files.part),
-                folder=expected.fingerprint,
-                key=f"{files.part:05d}",
+                **_place(piece, expected, files),
                 files=files,
                 applies=self.lineage.applies(stage, source),
                 reusable=tuple(
@@ -249,6 +254,8 @@ class Run:
                     for e in self.lineage.earlier_runs(stage)
                 ]
             )
+        if stage.relate.sources:
+            more.append(self.lineage.source_facts(stage))
         related = stage.relate.relate(self.config.settings[stage.name], frame, *more)
         facts = json.loads(json.dumps(related.facts))
         if facts != dict(related.facts):
@@ -310,26 +317,6 @@ def _receipt(files: Iterable[FileEntry]) -> dict[str, Any]:
     return {"files": [asdict(f) for f in files], "counts": {}, "work": {}}
 
 
-def publish_models(
-    run: Root, fit: str, fingerprint: str, made: Path
-) -> tuple[dict[str, str], list[FileEntry]]:
-    """Copy each artifact in a local folder to the run: digests by name, and the files' entries."""
-    models: dict[str, str] = {}
-    files: list[FileEntry] = []
-    for folder in sorted(f.parent for f in made.glob(f"*/{artifacts.CARD}")):
-        at = model_path(fit, fingerprint, folder.name)
-        card = artifacts.publish(folder, run.at(at))
-        models[folder.name] = card.digest
-        text = (folder / artifacts.CARD).read_bytes()
-        listed = {n: (f.bytes, f.sha256) for n, f in card.files.items()}
-        listed[artifacts.CARD] = (len(text), hashlib.sha256(text).hexdigest())
-        files += [
-            FileEntry(MODELS, CORPUS, 0, f"{at}/{name}", 0, size, sha256)
-            for name, (size, sha256) in sorted(listed.items())
-        ]
-    return models, files
-
-
 def _write_related(todo: Any, index: int, rows: pa.Table) -> str:
     return json.dumps(tasks.write_related(todo.value[index], rows))
 
@@ -338,13 +325,12 @@ def _write_nothing(task: tasks.AlignedTask) -> dict[str, Any]:
     return tasks.write_related(task, None)
 
 
-def added(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Counts summed by key, nested ones too."""
-    total: dict[str, Any] = {}
-    for one in counts:
-        for key, value in one.items():
-            if isinstance(value, dict):
-                total[key] = added([total.get(key, {}), value])
-            else:
-                total[key] = total.get(key, 0) + value
-    return dict(sorted(total.items()))
+def _place(piece: str, expected: Expected, files: PartFiles) -> dict[str, Any]:
+    """Folder and key of the rows of one part. What a write made of the same files is known again
+    when others of its source moved: text is written once.
+    """
+    if piece != "write":
+        return {"folder": expected.fingerprint, "key": f"{files.part:05d}"}
+    read = {table: entry.sha256 for table, entry in files.paths.items()}
+    alike = files.part if not files.rows else 0  # parts without rows are equal, but not the same
+    return {"folder": expected.own_fingerprint, "key": digest_of([read, alike])}

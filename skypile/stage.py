@@ -1,14 +1,16 @@
 """The Stage record: what a stage is made of, and what each piece of it sees and gives back.
 
-A stage is one module in `skypile.stages` with a `STAGE`. It has up to six pieces, each with a
-manifest of its own:
+A stage is one module in `skypile.stages` with a `STAGE`. It has one or more of these pieces, each
+with a manifest of its own:
 
 * `read` (stages that take raw input): slices of files to `documents` and `records`;
 * `measure`: pure per document, keyed by the document and the text it read;
 * `relate`: corpus-wide, on narrow rows (hashes, scores), a DataFrame job;
 * `fit`: models of chosen documents, as artifacts of the run;
 * `cut`: thresholds to verdicts;
-* `build`: the finished corpus to files that are no table of the run (token shards).
+* `write`: the documents that are left, with their texts as edited, to a table of their own;
+* `build`: the finished corpus to files that are no table of the run (token shards);
+* `derive`: what earlier stages committed to small files, on the driver.
 
 A changed threshold reruns a cut and nothing dearer. `skypile.pipeline` has the list of all stages.
 """
@@ -20,16 +22,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
+from skypile.builds import Build
 from skypile.tables import DOCUMENTS, READ_LOG, RECORDS, Table, verdicts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from skypile.files import Root
-    from skypile.parts import PartFiles
+    from skypile.manifests import FileEntry
 
-PIECES = ("read", "measure", "relate", "fit", "cut", "build")  # in the order in which they run
-CORPUS_WIDE = ("relate", "fit", "build")
+PIECES = ("read", "measure", "relate", "fit", "cut", "write", "build", "derive")  # in order
+CORPUS_WIDE = ("relate", "fit", "build", "derive")
 CORPUS_TABLE = "corpus"  # the finished documents: who reads it sees it in place of `documents`
 Kernel = Callable[[pa.RecordBatch], pa.RecordBatch]
 Row = dict[str, Any]
@@ -151,12 +154,24 @@ class Related:
 
 
 @dataclass(frozen=True)
+class SourceFacts:
+    """What the configuration says of a source's texts: kind (its `category`), language (an ISO 639
+    code, None where it does not say) and partition.
+    """
+
+    kind: str
+    language: str | None
+    partition: str
+
+
+@dataclass(frozen=True)
 class Relate:
     """Corpus-wide: a frame of `key` and narrow columns to a few rows about it, or facts.
 
     relate: of (settings, frame). With `texts` it gets a `TextMapper` as well, to compute something
     narrow from the texts of some documents (shingles of candidate pairs, say) where they lie. With
-    `against` it gets a list of `EarlierRun` as well.
+    `against` it gets a list of `EarlierRun` as well, with `sources` the `SourceFacts` of each
+    source by name.
     """
 
     reads: Mapping[str, tuple[str, ...]]
@@ -164,6 +179,7 @@ class Relate:
     table: Table | None = None
     texts: bool = False
     against: Against | None = None
+    sources: bool = False
 
 
 @dataclass(frozen=True)
@@ -208,50 +224,6 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class BuildInput:
-    """What a build gets: the parts of the corpus, the models of the stages it names, the run, and
-    the folder in it that the files belong into, which no other build writes to.
-
-    run_tasks: a function of each of some tasks, each in a Spark task of its own, in order.
-    """
-
-    parts: "Sequence[PartFiles]"
-    models: Mapping[str, Model]
-    run: "Root"
-    folder: str
-    run_tasks: Callable[[Callable[[Any], Any], Sequence[Any], str], list[Any]]
-
-
-@dataclass(frozen=True)
-class BuiltFile:
-    """One file of a build: its path relative to the run, bytes, SHA-256, and documents in it."""
-
-    path: str
-    bytes: int
-    sha256: str
-    documents: int = 0
-
-
-@dataclass(frozen=True)
-class Built:
-    """What a build gives back. `facts` are what later stages and readers depend on."""
-
-    files: "Sequence[BuiltFile]"
-    facts: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Build:
-    """The finished corpus to files that are no table, all in `BuildInput.folder`. models: stages
-    whose fitted models it uses.
-    """
-
-    reads: Mapping[str, tuple[str, ...]]
-    build: Callable[[Any, BuildInput], Built]
-    models: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Cut:
     """Numbers to verdicts. The kernel sees the rows that are still in and returns `doc_id`, `kept`,
     `reason` and `removed_blocks` (sorted) for each, and the columns of `table` where there is one;
@@ -261,6 +233,40 @@ class Cut:
     reads: Mapping[str, tuple[str, ...]]
     make_kernel: Callable[[Any, Mapping[str, Any]], Kernel]
     table: Table | None = None
+
+
+WriteKernel = Callable[[pa.RecordBatch], tuple[pa.RecordBatch, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Write:
+    """What is left after the stage's own cut to a table that holds text: one file a part, with a
+    row for each document that is still in and none for the others. The kernel sees these rows with
+    the columns it reads, `row` (int32, its number in the part) and `text` after all edits; it
+    returns `table`'s columns for the same rows, and counts, which are added up.
+    """
+
+    table: Table
+    reads: Mapping[str, tuple[str, ...]]
+    make_kernel: Callable[[Any], WriteKernel]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Small files of the run, by path relative to it, and what the manifest says about them."""
+
+    files: Mapping[str, bytes]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Derive:
+    """On the driver, without Spark: from all files that the stages `after` committed (as many of
+    them as the run has) to small ones. `derive` is of (settings, run, those files).
+    """
+
+    after: tuple[str, ...]
+    derive: Callable[[Any, "Root", "Sequence[FileEntry]"], Derived]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,7 +289,9 @@ class Stage:
     relate: Relate | None = None
     fit: Fit | None = None
     cut: Cut | None = None
+    write: Write | None = None
     build: Build | None = None
+    derive: Derive | None = None
     libraries: tuple[str, ...] = ()
     validate: Callable[[Any], None] | None = None
     optional: bool = False
@@ -315,15 +323,15 @@ class Stage:
             case "cut":
                 assert self.cut
                 return (verdicts(self.name), *filter(None, [self.cut.table]))
-            case "fit" | "build":
+            case "fit" | "build" | "derive":
                 return ()
             case _:
                 table = getattr(self, piece).table
                 return (table,) if table else ()
 
     def reads(self, piece: str) -> Mapping[str, tuple[str, ...]]:
-        """Table name to columns that a piece reads (none for `read`)."""
-        return {} if piece == "read" else getattr(self, piece).reads
+        """Table name to columns that a piece reads (none for `read` and `derive`)."""
+        return {} if piece in ("read", "derive") else getattr(self, piece).reads
 
     def reads_if_there(self, piece: str) -> Mapping[str, tuple[str, ...]]:
         """Table name to columns that a piece reads where the run has them: a measure's, and of a

@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import Any
 
 from skypile import artifacts
+from skypile.builds import Build, BuildInput, Built, BuiltFile
 from skypile.errors import BalanceError, InputError
 from skypile.files import Root
 from skypile.fits.names import TOKENIZER_FAST, TOKENIZER_KIND, TOKENIZER_MODEL
@@ -26,7 +27,7 @@ from skypile.kernels.sp_model import read_model
 from skypile.parts import PartFiles
 from skypile.settings import setting
 from skypile.shards import INDEX, MANIFEST, TOKENIZER, domain_manifest, index
-from skypile.stage import CORPUS_TABLE, Build, BuildInput, Built, BuiltFile, Model, Stage
+from skypile.stage import CORPUS_TABLE, Model, Stage
 from skypile.stages.tokens_write import (
     Domain,
     Encoded,

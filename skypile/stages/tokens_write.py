@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from skypile import artifacts
+from skypile.builds import BuiltFile
 from skypile.files import HashingWriter, Root
 from skypile.kernels.encode import make_encoder
 from skypile.kernels.shards import (
@@ -31,7 +32,6 @@ from skypile.kernels.shards import (
     sort,
 )
 from skypile.parts import PartFiles
-from skypile.stage import BuiltFile
 
 WRITTEN_DOCUMENTS = 4096  # gathered at a time
 Domain = tuple[str, str]  # split, and category.partition

@@ -1,4 +1,4 @@
-"""What one task does for one part: read, measure, cut, or bring back what a relate found.
+"""What one task does for one part: read, measure, cut, write, or bring back what a relate found.
 
 Runs on an executor and needs no Spark: a task is a value, its result a receipt.
 """
@@ -12,6 +12,7 @@ from skypile.tasks.measure import measure_part
 from skypile.tasks.read import read_part
 from skypile.tasks.related import write_related
 from skypile.tasks.texts import fetch, texts_of
+from skypile.tasks.write import write_part
 
 __all__ = [
     "AlignedTask",
@@ -41,4 +42,6 @@ def run_task(task: PieceTask) -> dict[str, Any]:
             return measure_part(task)
         case AlignedTask(piece="cut"):
             return cut_part(task)
+        case AlignedTask(piece="write"):
+            return write_part(task)
     raise TypeError(f"not a task: {task!r}")
