@@ -19,7 +19,7 @@ class BuildInput:
     """
 
     parts: "Sequence[PartFiles]"
-    models: Mapping[str, Model]
+    models: "Mapping[str, Model]"
     run: "Root"
     folder: str
     run_tasks: Callable[[Callable[[Any], Any], Sequence[Any], str], list[Any]]

@@ -14,46 +14,27 @@ import pyarrow as pa
 from skypile.config import Config
 from skypile.pipeline import check
 from skypile.settings import setting
-from skypile.stage import Cut, Measure, Stage
+from skypile.stage import Cut, Stage, Write
 from skypile.stages import fit_tokenizer, tokens
-from skypile.tables import Table, field, verdict_rows
+from skypile.tables import CORPUS, verdict_rows
 from tests import toy
-
-CORPUS = Table(
-    "corpus",
-    pa.schema(
-        [
-            field("doc_id", pa.string()),
-            field("row", pa.int64()),
-            field("category", pa.string()),
-            field("partition", pa.string()),
-            field("split", pa.string()),
-            field("text", pa.large_string()),
-            field("chars", pa.int64()),
-            field("estimated_tokens", pa.int64()),
-            field("masked", pa.int32()),
-        ]
-    ),
-    key=("doc_id",),
-    meaning="the finished documents",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedConfig:
-    unit: int = setting(1, piece="measure", low=1, help="characters a token, estimated")
+    unit: int = setting(1, piece="write", low=1, help="characters a token, estimated")
 
 
 def make_kernel(config: FinishedConfig) -> Any:
-    def kernel(batch: pa.RecordBatch) -> pa.RecordBatch:
+    def kernel(batch: pa.RecordBatch) -> Any:
         ids, texts = batch["doc_id"].to_pylist(), batch["text"].to_pylist()
         names = batch["source"].to_pylist()
         numbers = [int(name[:8], 16) for name in ids]
         chars = [len(text) for text in texts]
-        return pa.RecordBatch.from_pydict(
+        rows = pa.RecordBatch.from_pydict(
             {
                 "doc_id": batch["doc_id"],
-                "row": pa.array(range(len(ids)), pa.int64()),
+                "row": batch["row"],
                 "category": pa.array([name.removesuffix("_2") for name in names]),
                 "partition": pa.array(["main" if n % 7 else "stem" for n in numbers]),
                 "split": pa.array(["train" if n % 9 else "validation" for n in numbers]),
@@ -63,6 +44,7 @@ def make_kernel(config: FinishedConfig) -> Any:
                 "masked": pa.array([0] * len(ids), pa.int32()),
             }
         )
+        return rows, {}
 
     return kernel
 
@@ -77,8 +59,8 @@ FINISHED = Stage(
     paper="none",
     config=FinishedConfig,
     reasons=(),
-    measure=Measure(table=CORPUS, reads={"documents": ("source", "text")}, make_kernel=make_kernel),
     cut=Cut(reads={}, make_kernel=make_cut),
+    write=Write(table=CORPUS, reads={"documents": ("source",)}, make_kernel=make_kernel),
 )
 STAGES = check((toy.LINES, toy.TRIM, FINISHED, fit_tokenizer.STAGE, tokens.STAGE))
 
