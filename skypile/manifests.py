@@ -27,6 +27,7 @@ from skypile.tables import INPUTS
 
 READERS = 32  # small files read at a time: latency, not bandwidth, is what they cost
 MODELS = "models"  # the "table" of the files of a model
+SHARDS = "shards"  # the "table" of the files of a build
 CORPUS = "_corpus"  # the "source" of a corpus-wide piece
 
 

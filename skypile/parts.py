@@ -7,7 +7,7 @@ several stages commute: the removed sets are united and applied at once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -113,10 +113,29 @@ class PartFiles:
                 rows = np.flatnonzero(want[first : first + size])
                 if len(rows):
                     names = list(dict.fromkeys(["doc_id", "text", *columns]))
-                    table = file.read_row_group(group, columns=names).take(rows)
+                    table = file.read_row_group(group, columns=names)
+                    table = table if len(rows) == size else table.take(rows)
                     rows = rows + first
                     yield rows, _edited(table, [removed[r] for r in rows])
                 first += size
+
+
+@dataclass(frozen=True)
+class CorpusFiles(PartFiles):
+    """One part of the finished corpus, which stands in place of `documents`: its rows are those
+    that every stage kept, their text is final, and it has the columns of `corpus`.
+    """
+
+    def still_in(self) -> np.ndarray:
+        """(rows,) bool: all of them, less rows without a split, which are no documents."""
+        return np.asarray(self._read("corpus", ["split"])["split"].is_valid().to_numpy())
+
+
+def corpus_part(run: Root, source: str, part: int, entry: FileEntry) -> CorpusFiles:
+    """A part of the corpus as its committed file has it."""
+    alone = replace(entry, aligned_to="")
+    paths = {"documents": alone, "corpus": alone}
+    return CorpusFiles(run, source, part, entry.rows, paths)
 
 
 def _edited(table: pa.Table, removed: list[list[int]]) -> pa.Table:

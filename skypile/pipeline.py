@@ -43,14 +43,14 @@ def check(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
                     raise SkypileError(
                         f"stage {stage.name} reads columns that {table} lacks: {odd}"
                     )
-                if piece != "measure" and table == "documents" and "text" in columns:
+                if piece != "measure" and "text" in columns:
                     raise SkypileError(
                         f"stage {stage.name}: only a measure may read text, {piece} asks for it"
                     )
             if piece in CORPUS_WIDE:
                 _check_types(stage, piece, written)
-            if piece == "measure":
-                _check_models(stage, stages)
+            if piece in ("measure", "build"):
+                _check_models(stage, piece, stages)
             for table_ in stage.writes(piece) if piece != "read" else ():
                 if table_.name in written:
                     raise SkypileError(f"two stages write table {table_.name!r}")
@@ -68,10 +68,9 @@ def _check_settings(stage: Stage) -> None:
             )
 
 
-def _check_models(stage: Stage, stages: tuple[Stage, ...]) -> None:
-    assert stage.measure
+def _check_models(stage: Stage, piece: str, stages: tuple[Stage, ...]) -> None:
     fits = {s.name for s in stages if s.fit and s.step < stage.step}
-    for name in set(stage.measure.models) & {s.name for s in stages} - fits:
+    for name in set(getattr(stage, piece).models) & {s.name for s in stages} - fits:
         raise SkypileError(f"stage {stage.name} uses models of {name}, which fits none before it")
 
 

@@ -6,7 +6,6 @@ read before in the same way, and what was measured before on the same text. Ever
 bookkeeping: rows are made in `skypile.tasks`.
 """
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,26 +16,29 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from skypile import artifacts, tasks
+from skypile import tasks
+from skypile.building import publish_models
 from skypile.config import Config
+from skypile.deriving import derive
 from skypile.errors import StaleError
 from skypile.files import Root
 from skypile.fingerprints import digest_of, library_versions
-from skypile.lineage import Expected, Lineage, model_path
+from skypile.lineage import Expected, Lineage
 from skypile.manifests import (
     CORPUS,
-    MODELS,
     FileEntry,
     Manifest,
     Manifests,
     content_digest,
     rows_by_table,
 )
+from skypile.parts import PartFiles
 from skypile.planning import Planner
 from skypile.reader import save_record
 from skypile.settings import settings_of
 from skypile.stage import EarlierRun, FitInput, Stage
 from skypile.tables import Table
+from skypile.tasks.base import added
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -95,6 +97,12 @@ class Run:
             self._relate(stage, expected)
         elif piece == "fit":
             self._fit(stage, expected)
+        elif piece == "build":
+            self._build(stage, expected)
+        elif piece == "derive":
+            self._say(f"{name} {CORPUS}")
+            entries, about = derive(self.root, self.manifests, stage, self.config, expected.inputs)
+            self._commit(stage, piece, source, expected, [_receipt(entries)], {}, about)
         elif piece == "read":
             self._do(
                 stage, piece, source, expected, self._read_tasks(stage, source, expected), force
@@ -134,8 +142,7 @@ class Run:
         return [
             tasks.AlignedTask(
                 **self._common(stage, piece, source, files.part),
-                folder=expected.fingerprint,
-                key=f"{files.part:05d}",
+                **_place(piece, expected, files),
                 files=files,
                 applies=self.lineage.applies(stage, source),
                 reusable=tuple(
@@ -247,6 +254,8 @@ class Run:
                     for e in self.lineage.earlier_runs(stage)
                 ]
             )
+        if stage.relate.sources:
+            more.append(self.lineage.source_facts(stage))
         related = stage.relate.relate(self.config.settings[stage.name], frame, *more)
         facts = json.loads(json.dumps(related.facts))
         if facts != dict(related.facts):
@@ -269,7 +278,7 @@ class Run:
 
     def _fit(self, stage: Stage, expected: Expected) -> None:
         """Fit models on the driver, from texts that tasks select; they are files of the run."""
-        from skypile.spark import narrow_frame, run_tasks
+        from skypile.spark import narrow_frame, run_tasks, text_mapper
 
         assert stage.fit
         name = f"{stage.name}.fit"
@@ -286,33 +295,26 @@ class Run:
             with tempfile.TemporaryDirectory(prefix="skypile-fit-") as work:
                 texts = partial(tasks.texts_of, parts, run_all, expected.fingerprint)
                 licences = {s.name: s.licence for s in self.config.sources}
-                given = FitInput(frame, texts, Path(work), licences)
+                given = FitInput(frame, texts, Path(work), licences, text_mapper(spark, parts))
                 facts = stage.fit.fit(self.config.settings[stage.name], given)
                 models, files = publish_models(self.root, name, expected.fingerprint, Path(work))
         # What a card says of its text is no fact that a measure depends on: the model is.
-        receipt = {"files": [asdict(f) for f in files], "counts": {}, "work": {}}
         about = json.loads(json.dumps(facts))
-        self._commit(stage, "fit", CORPUS, expected, [receipt], {"models": models}, about)
+        self._commit(stage, "fit", CORPUS, expected, [_receipt(files)], {"models": models}, about)
+
+    def _build(self, stage: Stage, expected: Expected) -> None:
+        from skypile.building import build
+
+        sources = self.lineage.sources_of(stage, "build")
+        parts = [p for s in sources for p in self.lineage.part_files(stage, "build", s)]
+        self._say(f"{stage.name}.build {CORPUS}: {len(parts)} parts")
+        given = (self.config.settings[stage.name], self.lineage.models(stage, "build"), parts)
+        files, facts = build(self._start_spark(), self.root, stage, expected.fingerprint, *given)
+        self._commit(stage, "build", CORPUS, expected, [_receipt(files)], facts)
 
 
-def publish_models(
-    run: Root, fit: str, fingerprint: str, made: Path
-) -> tuple[dict[str, str], list[FileEntry]]:
-    """Copy each artifact in a local folder to the run: digests by name, and the files' entries."""
-    models: dict[str, str] = {}
-    files: list[FileEntry] = []
-    for folder in sorted(f.parent for f in made.glob(f"*/{artifacts.CARD}")):
-        at = model_path(fit, fingerprint, folder.name)
-        card = artifacts.publish(folder, run.at(at))
-        models[folder.name] = card.digest
-        text = (folder / artifacts.CARD).read_bytes()
-        listed = {n: (f.bytes, f.sha256) for n, f in card.files.items()}
-        listed[artifacts.CARD] = (len(text), hashlib.sha256(text).hexdigest())
-        files += [
-            FileEntry(MODELS, CORPUS, 0, f"{at}/{name}", 0, size, sha256)
-            for name, (size, sha256) in sorted(listed.items())
-        ]
-    return models, files
+def _receipt(files: Iterable[FileEntry]) -> dict[str, Any]:
+    return {"files": [asdict(f) for f in files], "counts": {}, "work": {}}
 
 
 def _write_related(todo: Any, index: int, rows: pa.Table) -> str:
@@ -323,13 +325,12 @@ def _write_nothing(task: tasks.AlignedTask) -> dict[str, Any]:
     return tasks.write_related(task, None)
 
 
-def added(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Counts summed by key, nested ones too."""
-    total: dict[str, Any] = {}
-    for one in counts:
-        for key, value in one.items():
-            if isinstance(value, dict):
-                total[key] = added([total.get(key, {}), value])
-            else:
-                total[key] = total.get(key, 0) + value
-    return dict(sorted(total.items()))
+def _place(piece: str, expected: Expected, files: PartFiles) -> dict[str, Any]:
+    """Folder and key of the rows of one part. What a write made of the same files is known again
+    when others of its source moved: text is written once.
+    """
+    if piece != "write":
+        return {"folder": expected.fingerprint, "key": f"{files.part:05d}"}
+    read = {table: entry.sha256 for table, entry in files.paths.items()}
+    alike = files.part if not files.rows else 0  # parts without rows are equal, but not the same
+    return {"folder": expected.own_fingerprint, "key": digest_of([read, alike])}

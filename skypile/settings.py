@@ -31,10 +31,10 @@ def setting(
     """A dataclass field with a checked range.
 
     piece: which piece of its stage a change of this setting makes stale (read, measure, relate,
-    fit, cut); None for one that decides no row. low and high are inclusive. path: a file or
-    folder, or several, in a tuple or by name, relative to the configuration's file. content: what
-    lies there decides rows, so its digest is part of the fingerprint, and the path itself is not.
-    help: one line, with the unit, and the source of the number.
+    fit, cut, write, build, derive); None for one that decides no row. low and high are inclusive.
+    path: a file or folder, or several, in a tuple or by name, relative to the configuration's
+    file. content: what lies there decides rows, so its digest is part of the fingerprint, and the
+    path itself is not. help: one line, with the unit, and the source of the number.
     """
     given: dict[str, Any] = {"default": default}
     if isinstance(default, dict):  # a dataclass refuses one that all its instances would share
@@ -95,6 +95,10 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
         if not isinstance(value, list | tuple):
             raise ConfigError(f"{where}: must be a list, got {_shown(value)}")
         return tuple(_coerce(v, args[0], f"{where}[{i}]") for i, v in enumerate(value))
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where}: must be a table, got {_shown(value)}")
+        return build(typing.cast(type, hint), value, where)
     if origin is dict:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where}: must be a table, got {_shown(value)}")

@@ -1,4 +1,6 @@
-"""What people see in a terminal: the funnel, the fate of one record, scores against a truth."""
+"""What people see in a terminal: the funnel, the fate of one record, scores against a truth, the
+mixture plan.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,8 +52,30 @@ def funnel(funnel: Funnel, console: Console) -> None:
             _row(table, "", "", "kept", line.kept, line.rows_in, style="green")
             table.add_section()
     console.print(table)
+    if domains := funnel.written.get("domains"):
+        _corpus(domains, funnel.written, console)
     if funnel.pending:
         console.print(f"not in it, to be run or brought up to date: {', '.join(funnel.pending)}")
+
+
+def _corpus(domains: Mapping[str, Any], counts: Mapping[str, Any], console: Console) -> None:
+    """Print what the corpus holds, and what its training texts still share with validation."""
+    table = Table(title="Corpus", title_justify="left", header_style="bold")
+    table.add_column("domain", no_wrap=True)
+    table.add_column("split", no_wrap=True)
+    for name in ("documents", "characters", "tokens about", "masked"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for domain, splits in domains.items():
+        for split, sums in splits.items():
+            numbers = [sums[n] for n in ("documents", "chars", "estimated_tokens", "masked")]
+            table.add_row(domain, split, *(f"{n:,}" for n in numbers))
+    console.print(table)
+    shared = counts["overlap"]
+    console.print(
+        f"{shared['documents']:,} training documents share n-grams with validation still: "
+        f"{shared['common_ngrams']:,} that very many have, {shared['other_ngrams']:,} others",
+        highlight=False,
+    )
 
 
 def _read(table: Table, source: str, counts: Mapping[str, Any]) -> None:
@@ -144,3 +168,48 @@ def fates(fates: Sequence[Mapping[str, Any]], console: Console) -> None:
 def _short(value: Any, limit: int = 400) -> str:
     text = str(value)
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
+
+
+def plan(about: Mapping[str, Any], console: Console) -> None:
+    """Print a mixture plan: a line a domain, its share as wanted and as reached, the tokens that it
+    has and gives, and after how many tokens of all domains it had given its last epoch.
+    """
+    total = sum(p["tokens"] for p in about["phases"])
+    phases = ", ".join(f"{p['name']} {tokens(p['tokens'])}" for p in about["phases"])
+    console.print(f"{tokens(total)} tokens: {phases}; at most {about['max_epochs']:g} epochs")
+    table = Table(title="Mixture plan", title_justify="left", header_style="bold")
+    table.add_column("domain", no_wrap=True)
+    for name in ("wanted", "reached", "tokens", "given", "epochs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("exhausted", no_wrap=True)
+    for line in about["lines"]:
+        short = line["wanted_share"] - line["reached_share"] > 5e-5
+        table.add_row(
+            line["domain"],
+            f"{line['wanted_share']:.2%}",
+            Text(f"{line['reached_share']:.2%}", "yellow" if short else ""),
+            tokens(line["available"]),
+            tokens(line["given"]),
+            f"{line['epochs']:.2f}",
+            _exhausted(line),
+        )
+    console.print(table)
+
+
+def _exhausted(line: Mapping[str, Any]) -> str:
+    if not line["available"]:
+        return "has no tokens"
+    if not line["wanted_share"]:
+        return "not in the mixture"
+    at = line["exhausted_at"]
+    return "" if at is None else f"{tokens(at)}, {line['exhausted_in']}"
+
+
+def tokens(number: float) -> str:
+    """A number of tokens in three digits: 2.00T, 130B, 51.2M, 870."""
+    for unit, size in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("K", 1e3)):
+        if number >= size * 0.9995:
+            scaled = number / size
+            digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
+            return f"{scaled:.{digits}f}{unit}"
+    return f"{number:.0f}"

@@ -1,31 +1,39 @@
 """The Stage record: what a stage is made of, and what each piece of it sees and gives back.
 
-A stage is one module in `skypile.stages` with a `STAGE`. It has up to five pieces, each with a
-manifest of its own:
+A stage is one module in `skypile.stages` with a `STAGE`. It has one or more of these pieces, each
+with a manifest of its own:
 
 * `read` (stages that take raw input): slices of files to `documents` and `records`;
 * `measure`: pure per document, keyed by the document and the text it read;
 * `relate`: corpus-wide, on narrow rows (hashes, scores), a DataFrame job;
 * `fit`: models of chosen documents, as artifacts of the run;
-* `cut`: thresholds to verdicts.
+* `cut`: thresholds to verdicts;
+* `write`: the documents that are left, with their texts as edited, to a table of their own;
+* `build`: the finished corpus to files that are no table of the run (token shards);
+* `derive`: what earlier stages committed to small files, on the driver.
 
 A changed threshold reruns a cut and nothing dearer. `skypile.pipeline` has the list of all stages.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
+from skypile.builds import Build
 from skypile.tables import DOCUMENTS, READ_LOG, RECORDS, Table, verdicts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-PIECES = ("read", "measure", "relate", "fit", "cut")  # in the order in which they run
-CORPUS_WIDE = ("relate", "fit")
+    from skypile.files import Root
+    from skypile.manifests import FileEntry
+
+PIECES = ("read", "measure", "relate", "fit", "cut", "write", "build", "derive")  # in order
+CORPUS_WIDE = ("relate", "fit", "build", "derive")
+CORPUS_TABLE = "corpus"  # the finished documents: who reads it sees it in place of `documents`
 Kernel = Callable[[pa.RecordBatch], pa.RecordBatch]
 Row = dict[str, Any]
 CutPoints = Callable[[Any, int], list[tuple[int, int]]]
@@ -146,12 +154,24 @@ class Related:
 
 
 @dataclass(frozen=True)
+class SourceFacts:
+    """What the configuration says of a source's texts: kind (its `category`), language (an ISO 639
+    code, None where it does not say) and partition.
+    """
+
+    kind: str
+    language: str | None
+    partition: str
+
+
+@dataclass(frozen=True)
 class Relate:
     """Corpus-wide: a frame of `key` and narrow columns to a few rows about it, or facts.
 
     relate: of (settings, frame). With `texts` it gets a `TextMapper` as well, to compute something
     narrow from the texts of some documents (shingles of candidate pairs, say) where they lie. With
-    `against` it gets a list of `EarlierRun` as well.
+    `against` it gets a list of `EarlierRun` as well, with `sources` the `SourceFacts` of each
+    source by name.
     """
 
     reads: Mapping[str, tuple[str, ...]]
@@ -159,6 +179,7 @@ class Relate:
     table: Table | None = None
     texts: bool = False
     against: Against | None = None
+    sources: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,13 +197,15 @@ class FitInput:
     becomes a model of the run, and the licence of each source.
 
     texts: of `keys` (int64, any order); yields tables of `key` and `text` (after the edits of
-    earlier stages) in ascending order of keys.
+    earlier stages) in ascending order of keys. map_texts: rows computed from texts where they lie,
+    to count what is in them.
     """
 
     frame: "DataFrame"
     texts: Callable[[Any], Iterator[pa.Table]]
     folder: Path
     licences: Mapping[str, str]
+    map_texts: TextMapper | None = None
 
     def licence(self, sources: Iterable[str]) -> str:
         """The licences of some sources in one line, each once."""
@@ -191,9 +214,8 @@ class FitInput:
 
 @dataclass(frozen=True)
 class Fit:
-    """Documents to models. `sources` are those that the settings name, the others make no model
-    stale; None: all that the stage applies to. `fit` writes artifacts into `FitInput.folder`, and
-    returns facts about them.
+    """Documents to models. `sources` are those that the settings name (None: all); the others make
+    no model stale. `fit` writes artifacts into `FitInput.folder`, and returns facts about them.
     """
 
     reads: Mapping[str, tuple[str, ...]]
@@ -212,6 +234,40 @@ class Cut:
     reads: Mapping[str, tuple[str, ...]]
     make_kernel: Callable[[Any, Mapping[str, Any]], Kernel]
     table: Table | None = None
+
+
+WriteKernel = Callable[[pa.RecordBatch], tuple[pa.RecordBatch, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Write:
+    """What is left after the stage's own cut to a table that holds text: one file a part, with a
+    row for each document that is still in and none for the others. The kernel sees these rows with
+    the columns it reads, `row` (int32, its number in the part) and `text` after all edits; it
+    returns `table`'s columns for the same rows, and counts, which are added up.
+    """
+
+    table: Table
+    reads: Mapping[str, tuple[str, ...]]
+    make_kernel: Callable[[Any], WriteKernel]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Small files of the run, by path relative to it, and what the manifest says about them."""
+
+    files: Mapping[str, bytes]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Derive:
+    """On the driver, without Spark: from all files that the stages `after` committed (as many of
+    them as the run has) to small ones. `derive` is of (settings, run, those files).
+    """
+
+    after: tuple[str, ...]
+    derive: Callable[[Any, "Root", "Sequence[FileEntry]"], Derived]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +290,9 @@ class Stage:
     relate: Relate | None = None
     fit: Fit | None = None
     cut: Cut | None = None
+    write: Write | None = None
+    build: Build | None = None
+    derive: Derive | None = None
     libraries: tuple[str, ...] = ()
     validate: Callable[[Any], None] | None = None
     optional: bool = False
@@ -265,15 +324,15 @@ class Stage:
             case "cut":
                 assert self.cut
                 return (verdicts(self.name), *filter(None, [self.cut.table]))
-            case "fit":
+            case "fit" | "build" | "derive":
                 return ()
             case _:
                 table = getattr(self, piece).table
                 return (table,) if table else ()
 
     def reads(self, piece: str) -> Mapping[str, tuple[str, ...]]:
-        """Table name to columns that a piece reads (none for `read`)."""
-        return {} if piece == "read" else getattr(self, piece).reads
+        """Table name to columns that a piece reads (none for `read` and `derive`)."""
+        return {} if piece in ("read", "derive") else getattr(self, piece).reads
 
     def reads_if_there(self, piece: str) -> Mapping[str, tuple[str, ...]]:
         """Table name to columns that a piece reads where the run has them: a measure's, and of a

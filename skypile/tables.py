@@ -251,6 +251,25 @@ def verdict_rows(
     )
 
 
+CORPUS = Table(
+    "corpus",
+    pa.schema(
+        [
+            field("doc_id", pa.string()),
+            field("row", pa.int32()),  # of the document in its part of `documents`
+            field("category", pa.string()),  # skypile.kernels.categories: english_webpages
+            field("partition", pa.string()),  # main or stem
+            field("split", pa.string()),  # train or validation
+            field("text", pa.large_string()),  # edited and masked
+            field("chars", pa.int64()),  # code points of the text
+            field("estimated_tokens", pa.int64()),
+            field("masked", pa.int32()),  # pieces of personal data that placeholders replace
+        ]
+    ),
+    key=("doc_id",),
+    meaning="the documents that every stage kept, ready to be tokenized; a file a part",
+)
+
 READ_DIGEST = field("read_digest", pa.string(), nullable=True)
 
 

@@ -34,7 +34,7 @@ def test_every_record_of_the_real_crawl_is_accounted_for(
     ledger = Ledger(config.run.out)
     funnel = ledger.funnel()
     ledger.recount(funnel)
-    reads, (line, language, dedup, signals, quality) = funnel.reads["web"], funnel.lines
+    reads, (line, language, dedup, signals, quality, mixture) = funnel.reads["web"], funnel.lines
     assert reads["records"] == reads["judged"] == 1_014
     assert reads["damages"] == 0
     assert reads["documents"] + sum(reads["rejected"].values()) == 1_014
@@ -48,6 +48,14 @@ def test_every_record_of_the_real_crawl_is_accounted_for(
     assert signals.rows_in == signals.kept == quality.rows_in == quality.kept == dedup.kept
     measured = [r for r in ledger.table("signals", ["chars"]).to_pylist() if r["chars"]]
     assert len(measured) == signals.rows_in
+    # What is left is the corpus: each document once, in train or in validation.
+    assert mixture.rows_in == quality.kept == mixture.kept + sum(mixture.dropped.values())
+    assert mixture.kept > 0.9 * mixture.rows_in
+    corpus = ledger.table("corpus").to_pylist()
+    assert len({r["doc_id"] for r in corpus}) == len(corpus) == mixture.kept
+    kinds = {(r["category"], r["split"]) for r in corpus}
+    assert {c for c, _ in kinds} >= {"english_webpages", "chinese_webpages"}
+    assert {s for _, s in kinds} == {"train", "validation"}
     engines = ledger.table("documents", ["engine", "engine_limit"]).to_pylist()
     backstop = {"cpu", "memory", "crash"}
     assert not [e for e in engines if e["engine_limit"] in backstop]  # it never fires on real pages

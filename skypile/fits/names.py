@@ -15,6 +15,9 @@ CENTRES_KIND = CENTRES = "centres"
 SP_MODEL, LM = "sp.model", "lm.bin"
 CLASSIFIER = "model.bin"
 COMPONENTS, CENTRE_TABLE = "components.npy", "centres.npy"
+# The tokenizer: what a run calls it, and its files.
+TOKENIZER_KIND = TOKENIZER = "tokenizer"
+TOKENIZER_MODEL, TOKENIZER_FAST = "tokenizer.model", "tokenizer.json"
 
 
 def fold_digest(fold: Mapping[int, str] | None) -> str | None:

@@ -22,13 +22,13 @@ from skypile.kernels.shingles import SHINGLE_TOKENS
 from skypile.settings import setting
 from skypile.stage import Against, Cut, EarlierRun, Measure, Relate, Related, Stage, TextMapper
 from skypile.stages.dedup_against import READS, held
+from skypile.stages.dedup_rank import RANKS, ranked
 from skypile.stages.dedup_signatures import SIGNATURES, make_measure_kernel
 from skypile.tables import Table, field, verdict_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-RANKS = ("source", "longest", "earliest")
 VERIFY = ("jaccard", "signature")
 DUPLICATES = Table(
     "duplicates",
@@ -116,37 +116,6 @@ class Config:
         return {f"{j:.2f}": round(float(p), 4) for j, p in zip(at, found, strict=True)}
 
 
-def ranked(config: Config, documents: "DataFrame") -> "DataFrame":
-    """With `rank`, int64: the lowest stays; ties are for `key` to decide.
-
-    source: the order of the configuration; longest: code points; earliest: the page's date, or the
-    day when it was crawled. Packed into 10, 31 and 22 bits in the order of the setting.
-    """
-    from pyspark.sql import functions as F
-
-    firsts = documents.groupBy("source").agg(F.min("key").alias("first")).collect()
-    order = [r["source"] for r in sorted(firsts, key=lambda r: r["first"])]
-    priority = F.lit(0)
-    for place, name in enumerate(order):
-        priority = F.when(F.col("source") == name, F.lit(min(place, 1023))).otherwise(priority)
-    most_chars, most_days = (1 << 31) - 1, (1 << 22) - 1
-    date = F.coalesce("date", F.to_date("crawled_at"))
-    days = F.datediff(date, F.lit("0001-01-01").cast("date"))
-    # Spark's least and greatest pass over nulls: an undated text must not count as the oldest.
-    dated = F.least(F.greatest(days, F.lit(0)), F.lit(most_days - 1))
-    undated = F.lit(most_days)
-    columns = {
-        "source": (priority, 10),
-        "longest": (F.lit(most_chars) - F.least(F.col("chars"), F.lit(most_chars)), 31),
-        "earliest": (F.when(days.isNull(), undated).otherwise(dated), 22),
-    }
-    rank = F.lit(0).cast("long")
-    for name in config.rank:
-        column, bits = columns[name]
-        rank = F.shiftleft(rank, bits).bitwiseOR(column.cast("long"))
-    return documents.withColumn("rank", rank)
-
-
 def find_duplicates(
     config: Config,
     documents: "DataFrame",
@@ -163,7 +132,7 @@ def find_duplicates(
     equal = Window.partitionBy("exact_high", "exact_low")
     best = F.min(F.struct("rank", "key")).over(equal)
     placed = (
-        ranked(config, documents)
+        ranked(config.rank, documents)
         .select("key", "rank", "bands", best["key"].alias("best"), "exact_high", "exact_low")
         .withColumn("copies", F.count("*").over(equal))
         .persist()

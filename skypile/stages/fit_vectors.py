@@ -28,7 +28,7 @@ class Config(VectorSettings, CentreSettings):
     """Settings of the stage, and of the fits."""
 
     sources: tuple[str, ...] = setting(
-        (), piece="fit", help="whose documents; all that the stage applies to where none is named"
+        (), piece="fit", help="whose documents; all where none is named"
     )
     max_documents: int = setting(100_000, piece="fit", low=1, help="drawn by hash")
     max_chars: int = setting(

@@ -1,4 +1,4 @@
-"""What one task does for one part: read, measure, cut, or bring back what a relate found.
+"""What one task does for one part: read, measure, cut, write, or bring back what a relate found.
 
 Runs on an executor and needs no Spark: a task is a value, its result a receipt.
 """
@@ -6,18 +6,19 @@ Runs on an executor and needs no Spark: a task is a value, its result a receipt.
 from typing import Any
 
 from skypile.contents import check_same
-from skypile.errors import SkypileError
-from skypile.tasks.base import AlignedTask, PieceTask, ReadTask, code_of
+from skypile.tasks.base import AlignedTask, PieceTask, ReadTask, check_code, code_of
 from skypile.tasks.cut import cut_part
 from skypile.tasks.measure import measure_part
 from skypile.tasks.read import read_part
 from skypile.tasks.related import write_related
 from skypile.tasks.texts import fetch, texts_of
+from skypile.tasks.write import write_part
 
 __all__ = [
     "AlignedTask",
     "PieceTask",
     "ReadTask",
+    "check_code",
     "code_of",
     "fetch",
     "run_task",
@@ -32,12 +33,7 @@ def run_task(task: PieceTask) -> dict[str, Any]:
     Raises:
         SkypileError: this process has other code, libraries, models or lists than the driver.
     """
-    if task.code != code_of(task.stage):
-        raise SkypileError(
-            f"stage {task.stage.name}: an executor has another version of skypile, Python or of "
-            f"{', '.join(task.stage.libraries) or 'its libraries'} than the driver; install the "
-            "same environment on both"
-        )
+    check_code(task.stage, task.code)
     check_same(task.contents)
     match task:
         case ReadTask():
@@ -46,4 +42,6 @@ def run_task(task: PieceTask) -> dict[str, Any]:
             return measure_part(task)
         case AlignedTask(piece="cut"):
             return cut_part(task)
+        case AlignedTask(piece="write"):
+            return write_part(task)
     raise TypeError(f"not a task: {task!r}")

@@ -6,12 +6,13 @@ leaves at most files that no manifest lists. Two attempts at one part write the 
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from skypile.errors import SkypileError
 from skypile.files import Root
 from skypile.fingerprints import code_digest, digest_of, library_versions
 from skypile.manifests import FileEntry, receipt_path
@@ -65,7 +66,7 @@ class ReadTask(PieceTask):
 
 @dataclass(frozen=True, kw_only=True)
 class AlignedTask(PieceTask):
-    """Measure or cut the documents of one part."""
+    """Measure, cut or write the documents of one part."""
 
     files: PartFiles
     applies: bool = True
@@ -75,13 +76,39 @@ class AlignedTask(PieceTask):
 
     @property
     def aligned_to(self) -> str:
-        """SHA-256 of the documents that the task's rows are about."""
-        return self.files.paths["documents"].sha256
+        """SHA-256 of the documents whose rows the task's are; "" for a write, which has fewer."""
+        return "" if self.piece == "write" else self.files.paths["documents"].sha256
 
 
 def code_of(stage: Stage) -> str:
     """Digest of the code and libraries that decide a stage's rows, as this process has them."""
     return digest_of([code_digest(stage.module), library_versions(stage.libraries)])
+
+
+def check_code(stage: Stage, code: str) -> None:
+    """That this process has the code and libraries of `code`, which the driver has.
+
+    Raises:
+        SkypileError: it has not.
+    """
+    if code != code_of(stage):
+        raise SkypileError(
+            f"stage {stage.name}: an executor has another version of skypile, Python or of "
+            f"{', '.join(stage.libraries) or 'its libraries'} than the driver; install the "
+            "same environment on both"
+        )
+
+
+def added(counts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Counts summed by key, nested ones too."""
+    total: dict[str, Any] = {}
+    for one in counts:
+        for key, value in one.items():
+            if isinstance(value, Mapping):
+                total[key] = added([total.get(key, {}), value])
+            else:
+                total[key] = total.get(key, 0) + value
+    return dict(sorted(total.items()))
 
 
 class PartWriter:
