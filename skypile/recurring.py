@@ -4,7 +4,6 @@ Reads a finished run and computes nothing anew. Personal data in examples is mas
 corpus.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +60,7 @@ def recurrence(run: str, top: int = 20) -> Recurrence:
     facts = manifest.facts
     removed, by_power = _removed(reader)
     chosen = facts["top"][:top]
-    texts = _examples(reader, {row["doc_id"]: row["unit"] for row in chosen})
+    texts = _examples(reader, [(row["doc_id"], row["unit"]) for row in chosen])
     groups = [
         Group(
             row["group"],
@@ -95,26 +94,28 @@ def _removed(reader: RunReader) -> tuple[dict[int, int], dict[int, int]]:
     return by_group, by_power
 
 
-def _examples(reader: RunReader, units: Mapping[str, int]) -> dict[tuple[str, int], str]:
-    """The text of one unit of each document, masked and cut short."""
-    places: dict[str, tuple[int, int]] = {}
+def _examples(reader: RunReader, units: list[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """The texts of units (document, number of the unit in it), masked and cut short."""
+    of: dict[str, list[int]] = {}
+    for doc_id, unit in units:
+        of.setdefault(doc_id, []).append(unit)
+    ids = pa.array([*of], pa.string())
+    places: dict[tuple[str, int], slice] = {}
     for file in reader.files("blocks"):
         table = reader.read(file).select(["doc_id", "first_blocks", "end_blocks"])
-        for row in table.filter(
-            pc.is_in(table["doc_id"], pa.array([*units], pa.string()))
-        ).to_pylist():
-            unit = units[row["doc_id"]]
-            places[row["doc_id"]] = (row["first_blocks"][unit], row["end_blocks"][unit])
+        for row in table.filter(pc.is_in(table["doc_id"], ids)).to_pylist():
+            for unit in of[row["doc_id"]]:
+                span = slice(row["first_blocks"][unit], row["end_blocks"][unit])
+                places[row["doc_id"], unit] = span
     names = [s["name"] for s in reader.record["stages"]]
     before = names[names.index(STAGE) - 1]
     found = {}
-    for table in reader.texts(before, (), ids=frozenset(places)):
-        for doc_id, text in zip(
-            table["doc_id"].to_pylist(), table["text"].to_pylist(), strict=True
-        ):
-            first, end = places[doc_id]
-            shown, _ = mask(" / ".join(text.split("\n")[first:end]))
-            found[doc_id, units[doc_id]] = shown[:EXAMPLE_CHARS]
+    for table in reader.texts(before, (), ids=frozenset(of)):
+        rows = zip(table["doc_id"].to_pylist(), table["text"].to_pylist(), strict=True)
+        for doc_id, text in rows:
+            for unit in of[doc_id]:
+                shown, _ = mask(" / ".join(text.split("\n")[places[doc_id, unit]]))
+                found[doc_id, unit] = shown[:EXAMPLE_CHARS]
     return found
 
 

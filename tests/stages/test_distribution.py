@@ -111,7 +111,7 @@ def test_a_notice_in_many_wordings_goes_from_all_but_the_first_documents(
     assert top["hosts"] == top["documents"]
     found = recurrence(ledger.root.uri, top=3)
     assert [g.documents for g in found.groups] == sorted(g.documents for g in found.groups)[::-1]
-    assert found.groups[0].example in notices
+    assert {group.example for group in found.groups} <= notices
     assert sum(g.removed for g in found.groups) == 80 - len(with_notice)
     assert sum(before for before, _ in found.histogram.values()) == 400
     assert sum(lost for _, lost in found.histogram.values()) == 80 - len(with_notice)
