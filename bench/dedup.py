@@ -13,6 +13,10 @@
 (c) `document_revisions`: the pairs that the data set has at J >= .8 or below .6.
 (d) `mirrors_en`, `mirrors_zh`, `mirrors_other`: a crawl of real pages and their mirrors through the
     pipeline (bench/dedup_crawl.py; it needs Java).
+(e) `text_dedup_en_2000`, `text_dedup_zh_2000`: text-dedup on the sets of (b), its time and whom it
+    drops (bench/dedup_textdedup.py; it needs Java, too).
+
+Peers that are not installed (`make bench-peers`) are left out, which standard error says.
 """
 
 import argparse
@@ -21,6 +25,7 @@ import json
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -32,11 +37,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from bench import plain_shingles as plain
 from bench.dedup_crawl import crawl
-from bench.dedup_texts import long_documents, near_copies, rows
+from bench.dedup_textdedup import text_dedup
+from bench.dedup_texts import Floats, all_pairs, long_documents, near_copies, rows
 from skypile.kernels import minhash, textnorm
 from skypile.kernels.arrow import utf8
 from skypile.kernels.jaccard import jaccard, shingle_sets
@@ -47,9 +52,9 @@ COUNT = minhash.BANDS * minhash.ROWS
 THRESHOLD = 0.8
 SEED = 20_231_030  # of the edited copies; the permutations have the default seed
 BINS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+OTHER_SEEDS = range(1000, 1200)  # of permutations, for their spread alone
 ROUNDS = 7
-CASES = ("speed", "brute_force", "revisions", "crawl")
-Floats = NDArray[np.float64]
+CASES = ("speed", "brute_force", "revisions", "crawl", "text_dedup")
 Signatures = NDArray[np.uint32]
 
 
@@ -179,29 +184,18 @@ def report(language: str, rates: dict[str, float], shingles: float, size: float)
             line(f"{case}_c", "ratio", ours / theirs, "x", target=0.5, **beside, **more)
 
 
-def all_pairs(texts: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """(left, right, J) of all pairs that share a plain shingle, by brute force in exact numbers."""
-    index: dict[plain.Shingle, int] = {}
-    starts, columns = [0], []
-    for text in texts:
-        columns += [index.setdefault(s, len(index)) for s in plain.shingles(text)]
-        starts.append(len(columns))
-    shape = (len(texts), len(index))
-    matrix = csr_array((np.ones(len(columns), np.int32), columns, starts), shape=shape)
-    common = (matrix @ matrix.T).tocoo()
-    upper = common.row < common.col
-    left, right = common.row[upper].astype(np.int64), common.col[upper].astype(np.int64)
-    both = common.data[upper]
-    order = np.lexsort((right, left))  # scipy's follows the sets, and so Python's hashes
-    left, right, both = left[order], right[order], both[order]
-    sizes = np.diff(starts)
-    return left, right, both / (sizes[left] + sizes[right] - both)
-
-
 def recall_line(case: str, found: NDArray[np.bool_], true: Floats, **more: Any) -> None:
-    """Recall of pairs with these similarities, against the S-curve less two standard errors."""
+    """Recall of pairs with these similarities, against the S-curve less two standard errors.
+
+    `p` is the chance that independent pairs of these similarities are found so few times or fewer:
+    below .023 for a normal count, and more for a short one that is skewed.
+    """
     chance = minhash.s_curve(true)
     error = float(np.sqrt((chance * (1 - chance)).sum())) / len(true)
+    counts = np.ones(1)  # the chance of each count, a pair at a time
+    for one in chance:
+        counts = np.convolve(counts, [1 - one, one])
+    p = round(float(counts[: found.sum() + 1].sum()), 4)
     target = round(float(chance.mean()) - 2 * error, 4)
     curve = round(float(chance.mean()), 4)
     line(
@@ -212,6 +206,7 @@ def recall_line(case: str, found: NDArray[np.bool_], true: Floats, **more: Any) 
         target=target,
         n=len(true),
         curve=curve,
+        p=p,
         **more,
     )
 
@@ -293,15 +288,45 @@ def revisions(data: Path) -> None:
         case = f"document_revisions_{language}"
         high, low = gold >= THRESHOLD, true < 0.6
         recall_line(case, found[high], true[high], pairs="gold J >= 0.8")
-        recall_line(case, found[true >= THRESHOLD], true[true >= THRESHOLD], pairs="J >= 0.8")
+        alike = true >= THRESHOLD
+        missed = sorted(true[alike & ~found].round(4).tolist())
+        recall_line(case, found[alike], true[alike], pairs="J >= 0.8", missed=missed)
+        other_seeds(case, [pairs[i] for i in np.flatnonzero(alike)], true[alike])
         kept = 1 - float(passed[low].mean())
         line(case, "kept", kept, "fraction", target=1.0, n=int(low.sum()), pairs="J < 0.6")
         kept = 1 - float(passed[gold < 0.6].mean())
         line(case, "kept", kept, "fraction", n=int((gold < 0.6).sum()), pairs="gold J < 0.6")
 
 
+def other_seeds(case: str, pairs: list[dict[str, Any]], true: Floats) -> None:
+    """Recall of the same pairs under other permutations: what is the kernel's and what is luck."""
+    count = len(pairs)
+    sets = shingle_sets(pa.array([r[side] for side in ("text_a", "text_b") for r in pairs]))
+    found = []
+    for seed in OTHER_SEEDS:
+        keys = minhash.band_keys(minhash.signatures_of_sets(*sets, seed=seed))
+        found.append(int((keys[:count] == keys[count:]).any(axis=1).sum()))
+    chance = minhash.s_curve(true)
+    error = float(np.sqrt((chance * (1 - chance)).sum() / len(found))) / count
+    target = round(float(chance.mean()) - 2 * error, 4)
+    spread = {"least": min(found), "most": max(found), "deviation": round(float(np.std(found)), 3)}
+    name = f"J >= {THRESHOLD}, mean of {len(found)} other seeds"
+    value = float(np.mean(found)) / count
+    curve = round(float(chance.mean()), 4)
+    line(
+        case, "recall", value, "fraction", target=target, n=count, curve=curve, pairs=name, **spread
+    )
+
+
 def plain_sets(pairs: list[dict[str, Any]], side: str) -> list[frozenset[plain.Shingle]]:
     return [plain.shingles(r[side]) for r in pairs]
+
+
+def installed(python: Path, what: str) -> bool:
+    """Whether a virtual environment of peers is there; standard error has the reason if not."""
+    if not python.exists():
+        print(f"{what}: left out, there is no {python} (make bench-peers)", file=sys.stderr)
+    return python.exists()
 
 
 def main() -> None:
@@ -310,10 +335,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--only", choices=CASES, action="append", help="cases; all where absent")
     parser.add_argument("--peers", type=Path, default=ROOT / ".venv-bench/bin/python")
+    parser.add_argument(
+        "--text-dedup", type=Path, default=ROOT / ".venv-text-dedup/bin/python", dest="text_dedup"
+    )
     given = parser.parse_args()
     only = given.only or CASES
     if "speed" in only:
-        peers = PeerProcess(given.peers) if given.peers.exists() else None
+        peers = PeerProcess(given.peers) if installed(given.peers, "datasketch, rensa") else None
         with tempfile.TemporaryDirectory() as folder:
             speed(given.data, peers, Path(folder))
         if peers:
@@ -324,6 +352,8 @@ def main() -> None:
         revisions(given.data)
     if "crawl" in only:
         crawl(given.data, line, recall_line)
+    if "text_dedup" in only and installed(given.text_dedup, "text_dedup"):
+        text_dedup(given.data, given.text_dedup, line, SEED)
 
 
 if __name__ == "__main__":
