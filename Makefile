@@ -120,7 +120,7 @@ bench-peers: install  ## the peers of bench-dedup, in .venv-bench and .venv-text
 	@test -x .venv-text-dedup/bin/python || $(PYTHON) -m venv .venv-text-dedup
 	@.venv-text-dedup/bin/pip install --quiet --disable-pip-version-check --no-deps -r bench/dedup_textdedup.txt
 
-bench-dedup-scale: install java  ## dedup of 250,000 and 1,000,000 generated documents on 2 cores (an hour)
+bench-dedup-scale: install java  ## dedup of 250,000 and 1,000,000 generated documents on 2 cores (a quarter of an hour)
 	@$(PY) -m bench.dedup_scale
 
 bench-dedup: install bench-peers java  ## signatures beside datasketch, rensa and C; recall, precision, text-dedup
