@@ -6,9 +6,11 @@ permutations in 14 bands of 9 rows, and with 128 in the bands that it chooses it
 other settings are its own, but for `min_length`, which would drop short documents unseen.
 
 It splits on \W, so that its tokens of Chinese are clauses between punctuation marks; it verifies
-no pair; and it drops all of a connected component but its first document. Ours keeps the first
-copy, too, here (`rank = ["source"]`). The truth is Jaccard over plain Python's shingles of all
-pairs. Ours is the run of the stage, and the same kernels called in one process, which must agree.
+no pair; and of a connected component it keeps one that its union by rank happens on. Ours keeps the
+first copy here (`rank = ["source"]`). So that the choice is no disagreement, `agreement` and the
+documents that only one drops take its groups with their first document kept; `precision` and
+`pairs_left` judge what it wrote. The truth is Jaccard over plain Python's shingles, of all pairs.
+Ours is a run of the stage, and the same kernels called in one process, which must agree.
 """
 
 import json
@@ -43,6 +45,11 @@ BINS = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.01)
 Line = Callable[..., None]
 Stays = NDArray[np.bool_]
 _TOOK = re.compile(r"(MinHashing|Total)\s*: ([\d.]+)s")
+_GROUPS = """
+import json, pickle, sys
+groups = pickle.load(open(sys.argv[1], "rb"))
+print(json.dumps([(x, groups.find(x)) for x in list(groups.parent)]))
+"""
 _CONFIG = """
 [run]
 out = "out"
@@ -65,9 +72,12 @@ fields = { id = "number" }
 
 
 class Result(NamedTuple):
-    """Who stays, and the seconds: to signatures, and from the start of a process to its end."""
+    """Who stays, who would if the first of each group did, and the seconds: to signatures, and all
+    of it, from the start of a process to its end where it is one.
+    """
 
     stays: Stays
+    firsts: Stays
     signature_s: float
     whole_s: float
 
@@ -91,6 +101,7 @@ def theirs(python: Path, folder: Path, count: int, settings: tuple[str, ...]) ->
     given |= {"column": "text", "ngram": "5", "min_length": "1", "num_proc": "1"}
     given |= {"cache_dir": str(out / "cache"), "output": str(out / "kept")}
     options = [part for name, value in given.items() for part in (f"--{name}", value)]
+    options.append("--debug")  # writes its groups, too
     offline = {"HF_HOME": str(out / "home"), "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
     begun = time.perf_counter()
     done = subprocess.run(
@@ -107,7 +118,19 @@ def theirs(python: Path, folder: Path, count: int, settings: tuple[str, ...]) ->
     for part in sorted((out / "kept").glob("*.arrow")):
         with pa.ipc.open_stream(part) as rows:
             stays[[int(n) for n in rows.read_all()["number"].to_pylist()]] = True
-    return Result(stays, took["MinHashing"], whole)
+    groups = subprocess.run(
+        [python, "-c", _GROUPS, out / "kept/uf.pkl"], check=True, stdout=subprocess.PIPE
+    )
+    members: dict[int, list[int]] = {}
+    for document, root in json.loads(groups.stdout):
+        members.setdefault(root, []).append(document)
+    firsts = np.ones(count, bool)
+    for group in members.values():
+        firsts[group] = False
+        firsts[min(group)] = True
+    if firsts.sum() != stays.sum():
+        raise AssertionError(f"{firsts.sum()} groups of text-dedup, {stays.sum()} documents kept")
+    return Result(stays, firsts, took["MinHashing"], whole)
 
 
 def stage(folder: Path, count: int) -> tuple[Stays, float]:
@@ -140,7 +163,8 @@ def in_process(texts: list[str]) -> Result:
     found = buckets.settle(
         keys.ravel(), nodes, numbers, lambda one, two: jaccard(*sets, one, two), THRESHOLD
     )
-    return Result(found.winner < 0, signed, time.perf_counter() - begun)
+    stays = found.winner < 0
+    return Result(stays, stays, signed, time.perf_counter() - begun)
 
 
 def closest(stays: Stays, pairs: Pairs) -> NDArray[np.float64]:
@@ -152,18 +176,18 @@ def closest(stays: Stays, pairs: Pairs) -> NDArray[np.float64]:
     return best
 
 
-def compare(case: str, ours: Stays, other: Stays, pairs: Pairs, line: Line, **more: Any) -> None:
+def compare(case: str, ours: Stays, other: Result, pairs: Pairs, line: Line, **more: Any) -> None:
     """The lines of whom two drop: agreement, and how right each is by the true similarities."""
-    n, (left, right, true) = len(ours), pairs
-    both, none = int((~ours & ~other).sum()), int((ours & other).sum())
+    n, (left, right, true), kept = len(ours), pairs, other.stays
+    both, none = int((~ours & ~other.firsts).sum()), int((ours & other.firsts).sum())
     counts = {"both_drop": both, "both_keep": none}
     line(case, "agreement", (both + none) / n, "fraction", n=n, **counts, **more)
-    dropped = float((~ours).mean()), float((~other).mean())
+    dropped = float((~ours).mean()), float((~kept).mean())
     line(case, "dropped", dropped[0], "fraction", n=n, peer_value=dropped[1], **more)
-    alike = [closest(stays, pairs) for stays in (ours, other)]
+    alike = [closest(stays, pairs) for stays in (ours, kept)]
     right_ones = [
         float((best[~stays] >= THRESHOLD).mean()) if not stays.all() else 1.0
-        for best, stays in zip(alike, (ours, other), strict=True)
+        for best, stays in zip(alike, (ours, kept), strict=True)
     ]
     what = f"dropped, J >= {THRESHOLD} to one that stays"
     line(
@@ -178,7 +202,7 @@ def compare(case: str, ours: Stays, other: Stays, pairs: Pairs, line: Line, **mo
     )
     near = true >= THRESHOLD
     # Of the pairs at or above the threshold, those of which both stay.
-    missed = [float((s[left[near]] & s[right[near]]).mean()) for s in (ours, other)]
+    missed = [float((s[left[near]] & s[right[near]]).mean()) for s in (ours, kept)]
     n_pairs = int(near.sum())
     line(
         case,
@@ -191,8 +215,8 @@ def compare(case: str, ours: Stays, other: Stays, pairs: Pairs, line: Line, **mo
         **more,
     )
     for name, only, best in (
-        ("only ours drops", ~ours & other, alike[0]),
-        ("only the peer drops", ours & ~other, alike[1]),
+        ("only ours drops", ~ours & other.firsts, alike[0]),
+        ("only the peer drops", ours & ~other.firsts, closest(other.firsts, pairs)),
     ):
         # The similarity is to what stays with the one who dropped it.
         found = best[only]
@@ -221,7 +245,7 @@ def text_dedup(data: Path, python: Path, line: Line, seed: int, count: int = 2_0
             for settings, options in SETTINGS.items():
                 peer = theirs(python, folder, count, options)
                 more = {"peer": f"text-dedup 0.4.0, {settings}"}
-                compare(case, stays, peer.stays, pairs, line, **more)
+                compare(case, stays, peer, pairs, line, **more)
                 rate, other = count / signature_s, count / peer.signature_s
                 beside = more | {"peer_value": round(other, 1)}
                 line(case, "docs_per_s", rate, "documents/s, text to signature", **beside)

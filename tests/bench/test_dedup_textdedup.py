@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.dedup_textdedup import closest, compare
+from bench.dedup_textdedup import Result, closest, compare
 from bench.dedup_texts import all_pairs
 
 # 0, 1 and 2 are alike; 3 and 4 are not quite; 5 is alone.
@@ -22,13 +22,16 @@ def stays(*dropped: int) -> np.ndarray:
     return found
 
 
-def lines_of(ours: np.ndarray, other: np.ndarray) -> dict[tuple[str, str], dict[str, Any]]:
+def lines_of(
+    ours: np.ndarray, other: np.ndarray, firsts: np.ndarray | None = None
+) -> dict[tuple[str, str], dict[str, Any]]:
     found = {}
 
     def line(_case: str, metric: str, value: float, _unit: str, **more: Any) -> None:
         found[metric, more.get("pairs", "")] = {"value": value, **more}
 
-    compare("c", ours, other, PAIRS, line, peer="p")
+    result = Result(other, other if firsts is None else firsts, 1.0, 1.0)
+    compare("c", ours, result, PAIRS, line, peer="p")
     return found
 
 
@@ -50,6 +53,15 @@ def test_a_document_dropped_for_one_unlike_it_is_the_peers_fault() -> None:
     assert (only["value"], only["below_threshold"], only["j"]) == (1, 0, {"0.85": 1})
     only = found["documents", "only the peer drops"]
     assert (only["value"], only["below_threshold"], only["j"]) == (2, 2, {"0.00": 1, "0.70": 1})
+
+
+def test_another_copy_kept_is_no_disagreement() -> None:
+    found = lines_of(stays(1, 2), stays(0, 1), stays(1, 2))
+    assert found["agreement", ""]["value"] == 1
+    assert found["documents", "only ours drops"]["value"] == 0
+    assert found["documents", "only the peer drops"]["value"] == 0
+    # 0 and 1 fall to 2 in what it wrote.
+    assert found["precision", "dropped, J >= 0.8 to one that stays"]["peer_value"] == 1
 
 
 def test_whoever_drops_nothing_is_right() -> None:
