@@ -189,6 +189,9 @@ def compare(case: str, ours: Stays, other: Result, pairs: Pairs, line: Line, **m
         float((best[~stays] >= THRESHOLD).mean()) if not stays.all() else 1.0
         for best, stays in zip(alike, (ours, kept), strict=True)
     ]
+    # In a chain the peer drops what resembles a dropped one alone; others resemble none at all.
+    somewhere = closest(np.ones(n, bool), pairs)[~kept] >= THRESHOLD
+    of_any = round(float(somewhere.mean()), 4) if len(somewhere) else 1.0
     what = f"dropped, J >= {THRESHOLD} to one that stays"
     line(
         case,
@@ -198,6 +201,7 @@ def compare(case: str, ours: Stays, other: Result, pairs: Pairs, line: Line, **m
         target=1.0,
         pairs=what,
         peer_value=round(right_ones[1], 4),
+        peer_value_to_any=of_any,
         **more,
     )
     near = true >= THRESHOLD

@@ -47,6 +47,7 @@ def test_a_document_dropped_for_one_unlike_it_is_the_peers_fault() -> None:
     assert (agreement["both_drop"], agreement["both_keep"]) == (1, 2)
     right = found["precision", "dropped, J >= 0.8 to one that stays"]
     assert (right["value"], right["peer_value"]) == (1, pytest.approx(1 / 3, abs=1e-4))
+    assert right["peer_value_to_any"] == pytest.approx(1 / 3, abs=1e-4)
     left = found["pairs_left", "J >= 0.8, both stay"]
     assert (left["value"], left["peer_value"], left["n"]) == (0, pytest.approx(1 / 3, abs=1e-4), 3)
     only = found["documents", "only ours drops"]
