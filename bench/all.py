@@ -17,9 +17,10 @@ from typing import Any
 
 BENCHES = (
     *("read", "encoding", "extract", "wikipedia", "language", "dedup"),
-    *("perplexity", "quality", "signals", "distribution", "ngrams", "tokenizer", "tokens"),
+    *("perplexity", "quality", "signals", "distribution", "distribution_effect", "ngrams"),
+    *("tokenizer", "tokens"),
 )
-LONG = ("dedup_scale",)  # run where they are named, on data of their own making
+LONG = ("dedup_scale", "distribution_scale")  # run where they are named, on data of their own making
 DOC = Path(__file__).resolve().parent.parent / "docs/bench.md"
 COLUMNS = (
     "case",
