@@ -20,7 +20,8 @@ BENCHES = (
     *("perplexity", "quality", "signals", "distribution", "distribution_effect", "ngrams"),
     *("tokenizer", "tokens"),
 )
-LONG = ("dedup_scale", "distribution_scale")  # run where they are named, on data of their own making
+# Run where they are named, on data of their own making.
+LONG = ("dedup_scale", "distribution_scale")
 DOC = Path(__file__).resolve().parent.parent / "docs/bench.md"
 COLUMNS = (
     "case",
