@@ -245,6 +245,7 @@ def test_what_changes_is_written_and_nothing_else(tmp_path: Path, start: Start) 
 
 
 @pytest.mark.spark
+@pytest.mark.slow
 def test_units_of_books_and_code_and_a_source_apart(tmp_path: Path, start: Start) -> None:
     books = [
         {"id": f"book{i}", "title": f"Volume {i // 2}", "text": chinese(i, 80)} for i in range(40)
