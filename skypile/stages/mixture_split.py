@@ -1,5 +1,6 @@
 """Which documents of stage `mixture` are held out: categories, units, the draw; narrow rows."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,8 @@ def held_out(config: Any, placed: "DataFrame") -> "DataFrame":
 
     A unit is drawn by its place; where a category has more than `validation_documents` in the units
     drawn, the first of them by place are taken, as far as they fit. Where none of a small category
-    is drawn, the first is held out that has at most a tenth of its documents.
+    is drawn, the first are held out that have at most a tenth of its documents each, up to the
+    share of its documents.
     """
     from pyspark.sql import functions as F
 
@@ -79,8 +81,8 @@ def held_out(config: Any, placed: "DataFrame") -> "DataFrame":
     below = F.lit(True) if limit >= 1 << 63 else F.col("place") < limit
     number = F.count(F.when(below, 1)).alias("drawn")
     sums = units.groupBy("category").agg(F.sum("count").alias("documents"), number).collect()
-    tenths = {row["category"]: row["documents"] // 10 for row in sums if not row["drawn"]}
-    taken = _first_small(units, {c: min(n, most or n) for c, n in tenths.items()})
+    undrawn = {row["category"]: row["documents"] for row in sums if not row["drawn"]}
+    taken = _first_small(units, undrawn, config.validation_share, most)
     drawn = units.where(below)
     if most:
         taken += _fitting(most, drawn)
@@ -92,16 +94,23 @@ def held_out(config: Any, placed: "DataFrame") -> "DataFrame":
     return joined.withColumn("split", F.coalesce("split", F.lit("train")))
 
 
-def _first_small(units: "DataFrame", most: Mapping[str, int]) -> list[tuple[str, int]]:
-    """(category, unit) of the first by place with at most so many documents, of each category."""
+def _first_small(
+    units: "DataFrame", undrawn: Mapping[str, int], share: float, most: int
+) -> list[tuple[str, int]]:
+    """(category, unit) of the first by place that are small, up to the share of its documents or to
+    `most`, of each category in which none was drawn. undrawn: their documents.
+    """
     from pyspark.sql import functions as F
 
-    found = []
-    for category, documents in sorted(most.items()):  # a few, with a few units
-        small = (F.col("category") == category) & (F.col("count") <= documents)
-        first = units.where(small).agg(F.min(F.struct("place", "unit")).alias("first")).first()
-        assert first
-        found += [(category, first["first"]["unit"])] if first["first"] else []
+    found: list[tuple[str, int]] = []
+    for category, documents in sorted(undrawn.items()):  # a few, with a few units each
+        small = min(documents // 10, most or documents)
+        room = min(math.ceil(share * documents), most or documents)
+        of_it = units.where((F.col("category") == category) & (F.col("count") <= small))
+        for row in of_it.orderBy("place", "unit").limit(room).collect():
+            if room > 0:
+                found.append((category, row["unit"]))
+                room -= row["count"]
     return found
 
 

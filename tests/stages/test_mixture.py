@@ -314,10 +314,11 @@ def test_what_is_held_out(spark: "SparkSession") -> None:
     below = {u for (c, u), place in places.items() if c == "big" and place < 0.1 * 2**63}
     assert 20 < len(below) < 60
     all_of_share = held(0.1, 0)
-    # None of the small ones is drawn: the first that is a tenth or less, where there is one.
-    assert all_of_share == {"big": below, "few": {0}}
+    # None of the others is drawn: the first that are a tenth or less, where there are such.
+    assert all_of_share == {"big": below, "few": {0, 1}}
     first = sorted(below, key=lambda u: places["big", u])[:5]
-    assert held(0.1, 11) == {"big": set(first), "few": {0}}
+    assert held(0.1, 11) == {"big": set(first), "few": {0, 1}}
+    assert held(0.01, 1)["few"] == {0}
     assert held(1.0, 4)["few"] == {0, 1, 2, 3}
     assert held(0.0, 9) == {}
 
