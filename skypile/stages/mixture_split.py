@@ -1,10 +1,12 @@
 """Which documents of stage `mixture` are held out: categories, units, the draw; narrow rows."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from skypile.kernels import categories, split
 from skypile.stage import SourceFacts
@@ -66,38 +68,66 @@ def held_out(config: Any, placed: "DataFrame") -> "DataFrame":
     """`placed` with `split`, train or validation.
 
     A unit is drawn by its place; where a category has more than `validation_documents` in the units
-    drawn, the first of them by place are taken, as far as they fit.
+    drawn, the first of them by place are taken, as far as they fit. Where none of a small category
+    is drawn, the first are held out that have at most a tenth of its documents each, up to the
+    share of its documents.
     """
     from pyspark.sql import functions as F
 
-    limit = split.limit(config.validation_share)
-    drawn = F.lit(True) if limit >= 1 << 63 else F.col("place") < limit
-    if config.validation_documents:
-        units = _fitting(config.validation_documents, placed.where(drawn))
-        joined = placed.join(F.broadcast(units), ["category", "unit"], "left")
-        drawn = F.col("taken").isNotNull()
-        placed = joined
-    return placed.withColumn("split", F.when(drawn, "validation").otherwise("train"))
+    if not config.validation_share:
+        return placed.withColumn("split", F.lit("train"))
+    most, limit = config.validation_documents, split.limit(config.validation_share)
+    units = placed.groupBy("category", "place", "unit").count().persist()
+    below = F.lit(True) if limit >= 1 << 63 else F.col("place") < limit
+    number = F.count(F.when(below, 1)).alias("drawn")
+    sums = units.groupBy("category").agg(F.sum("count").alias("documents"), number).collect()
+    undrawn = {row["category"]: row["documents"] for row in sums if not row["drawn"]}
+    taken = _first_small(units, undrawn, config.validation_share, most)
+    drawn = units.where(below)
+    if most:
+        taken += _fitting(most, drawn)
+    held = placed.sparkSession.createDataFrame(taken, "category string, unit long")
+    if not most:
+        held = held.union(drawn.select("category", "unit"))
+    held = held.withColumn("split", F.lit("validation"))
+    joined = placed.join(F.broadcast(held) if most else held, ["category", "unit"], "left")
+    return joined.withColumn("split", F.coalesce("split", F.lit("train")))
 
 
-def _fitting(number: int, drawn: "DataFrame") -> "DataFrame":
-    """`category`, `unit`, `taken` of the units that are held out, at most `number` documents a
-    category.
+def _first_small(
+    units: "DataFrame", undrawn: Mapping[str, int], share: float, most: int
+) -> list[tuple[str, int]]:
+    """(category, unit) of the first by place that are small, up to the share of its documents or to
+    `most`, of each category in which none was drawn. undrawn: their documents.
     """
+    from pyspark.sql import functions as F
+
+    found: list[tuple[str, int]] = []
+    for category, documents in sorted(undrawn.items()):  # a few, with a few units each
+        small = min(documents // 10, most or documents)
+        room = min(math.ceil(share * documents), most or documents)
+        of_it = units.where((F.col("category") == category) & (F.col("count") <= small))
+        for row in of_it.orderBy("place", "unit").limit(room).collect():
+            if room > 0:
+                found.append((category, row["unit"]))
+                room -= row["count"]
+    return found
+
+
+def _fitting(number: int, drawn: "DataFrame") -> list[tuple[str, int]]:
+    """(category, unit) of the units that are held out, at most `number` documents a category."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     by_place = Window.partitionBy("category").orderBy("place", "unit")
-    counted = drawn.groupBy("category", "place", "unit").count()
-    first = counted.withColumn("turn", F.row_number().over(by_place)).where(F.col("turn") <= number)
+    first = drawn.withColumn("turn", F.row_number().over(by_place)).where(F.col("turn") <= number)
     table = first.toArrow().sort_by([("category", "ascending"), ("turn", "ascending")])
-    taken: list[tuple[str, int, bool]] = []
+    taken: list[tuple[str, int]] = []
     for category in table["category"].unique().to_pylist():
-        own = table.filter(pa.compute.equal(table["category"], category))
+        own = table.filter(pc.equal(table["category"], category))
         fits = split.fill(own["count"].to_numpy(), number)
-        units = own["unit"].to_numpy()[fits].tolist()
-        taken += [(category, unit, True) for unit in units]
-    return drawn.sparkSession.createDataFrame(taken, "category string, unit long, taken boolean")
+        taken += [(category, unit) for unit in own["unit"].to_numpy()[fits].tolist()]
+    return taken
 
 
 def sizes(rows: "DataFrame") -> dict[str, dict[str, dict[str, int]]]:

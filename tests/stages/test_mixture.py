@@ -21,7 +21,7 @@ from skypile.pipeline import all_stages
 from skypile.stage import SourceFacts
 from skypile.stages.mixture import Config, make_cut_kernel
 from skypile.stages.mixture_marks import MARKS, make_measure_kernel
-from skypile.stages.mixture_split import describe
+from skypile.stages.mixture_split import describe, held_out
 from skypile.stages.mixture_write import estimated_tokens, make_write_kernel
 from tests.stages.test_dedup import chinese, english
 
@@ -245,7 +245,8 @@ def test_what_changes_is_written_and_nothing_else(tmp_path: Path, start: Start) 
 
 
 @pytest.mark.spark
-def test_units_of_other_kinds_numbers_and_languages(tmp_path: Path, start: Start) -> None:
+@pytest.mark.slow
+def test_units_of_books_and_code_and_a_source_apart(tmp_path: Path, start: Start) -> None:
     books = [
         {"id": f"book{i}", "title": f"Volume {i // 2}", "text": chinese(i, 80)} for i in range(40)
     ]
@@ -262,15 +263,9 @@ def test_units_of_other_kinds_numbers_and_languages(tmp_path: Path, start: Start
         "code": ({"category": "code", "partition": "stem"}, code),
         "apart": ({"category": "books", "skip_stages": ["mixture"]}, books[:2]),
     }
-    mixture = {"validation_share": 1.0, "validation_documents": 10}
+    mixture = {"validation_share": 0.3, "validation_documents": 10}
     config = configure(tmp_path, sources, mixture=mixture)
     ledger = run(config, start)
-    related = ledger.manifests.get("mixture.relate", "_corpus")
-    assert related
-    splits = related.facts["splits"]
-    assert splits["chinese_books.main"]["validation"]["units"] == 5
-    assert splits["chinese_books.main"]["validation"]["documents"] == 10
-    assert splits["code.stem"]["validation"]["documents"] == 8  # two repositories of four files
     corpus = ledger.table("corpus").to_pylist()
     assert {r["category"] for r in corpus} == {"chinese_books", "code"}
     for size, category in ((2, "chinese_books"), (4, "code")):
@@ -281,12 +276,51 @@ def test_units_of_other_kinds_numbers_and_languages(tmp_path: Path, start: Start
             unit = str(int(name[4:]) // size)
             units.setdefault(unit, set()).add(row["split"])
         assert all(len(splits) == 1 for splits in units.values())
+        assert set.union(*units.values()) == {"train", "validation"}
     # A source that leaves the stage out is kept, on record, and not in the corpus.
     line = next(x for x in ledger.funnel().lines if (x.stage, x.source) == ("mixture", "apart"))
     assert (line.kept, line.applies) == (2, False)
     low = configure(tmp_path, sources, out="low", mixture={**mixture, "max_validation_chars": 9})
     with pytest.raises(SkypileError, match="lower validation_share or validation_documents"):
         run_config(low, start, say=lambda _: None)
+
+
+@pytest.mark.spark
+def test_what_is_held_out(spark: "SparkSession") -> None:
+    """By share; at most a number of documents; something of every category."""
+    rng = random.Random(0)
+    rows = []
+    for category, units, size in (("big", 400, 2), ("few", 12, 1), ("one", 1, 5), ("lumps", 3, 9)):
+        for unit in range(units):
+            place = rng.randrange(1 << 63) if category == "big" else (1 << 62) + unit
+            rows += [(len(rows) + i, category, unit, place) for i in range(size)]
+    frame = spark.createDataFrame(rows, "key long, category string, unit long, place long")
+
+    def held(share: float, number: int) -> dict[str, set[int]]:
+        config = Config(validation_share=share, validation_documents=number)
+        found: dict[str, set[int]] = {}
+        made = held_out(config, frame).toArrow().to_pylist()
+        assert sorted(r["key"] for r in made) == list(range(len(rows)))
+        units: dict[tuple[str, int], set[str]] = {}
+        for row in made:
+            units.setdefault((row["category"], row["unit"]), set()).add(row["split"])
+        assert all(len(splits) == 1 for splits in units.values())
+        for (category, unit), splits in units.items():
+            if splits == {"validation"}:
+                found.setdefault(category, set()).add(unit)
+        return found
+
+    places = {(r[1], r[2]): r[3] for r in rows}
+    below = {u for (c, u), place in places.items() if c == "big" and place < 0.1 * 2**63}
+    assert 20 < len(below) < 60
+    all_of_share = held(0.1, 0)
+    # None of the others is drawn: the first that are a tenth or less, where there are such.
+    assert all_of_share == {"big": below, "few": {0, 1}}
+    first = sorted(below, key=lambda u: places["big", u])[:5]
+    assert held(0.1, 11) == {"big": set(first), "few": {0, 1}}
+    assert held(0.01, 1)["few"] == {0}
+    assert held(1.0, 4)["few"] == {0, 1, 2, 3}
+    assert held(0.0, 9) == {}
 
 
 def marks(**columns: list[Any]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Stage plan: from the manifests of token shards to the mixture that a trainer reads."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -215,6 +216,23 @@ def test_a_run_has_a_plan_and_new_shares_only_a_new_plan(
     said = []
     run_config(configure(tmp_path, shares=books), no_spark, say=said.append)
     assert all(line.endswith("up to date") for line in said)
+
+
+def test_the_trainer_reads_it(tmp_path: Path) -> None:
+    """Where the trainer is there: the same numbers, from its own reader."""
+    reader = pytest.importorskip("model.mixture")
+    config = load(REPO / "conf/paper.toml", all_stages()).settings["plan"]
+    there = made(**{f"{c}__main": 25 * 10**9 * (i + 1) for i, c in enumerate(config.shares)})
+    there += made(code__stem=10**10, english_books__stem=10**10)
+    plan, about = make_plan(dataclasses.replace(config, budget=10**12), there)
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(plan))
+    read = reader.read_plan(path)
+    assert [p.name for p in read.phases] == [p.name for p in config.phases]
+    found = reader.epochs(read, {p.name: p.tokens for p in read.phases})
+    wanted = {x["domain"]: x["epochs"] for x in about["lines"] if x["available"]}
+    assert found == pytest.approx(wanted)
+    assert max(found.values()) == pytest.approx(5)
 
 
 def test_a_run_without_a_plan_says_how_to_get_one(
