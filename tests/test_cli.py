@@ -26,7 +26,7 @@ def skypile(*arguments: str, cwd: Path = REPO) -> subprocess.CompletedProcess[st
 
 def with_small_tokenizer(text: str) -> str:
     """The demo's configuration for sixty pages, which hold a tenth of its words."""
-    for large, small in (("8000", "1450"), ("4000", "700"), ("2500", "600")):
+    for large, small in (("8000", "1350"), ("4000", "700"), ("2500", "600")):
         assert f"= {large}" in text
         text = text.replace(f"= {large}", f"= {small}")
     return text
