@@ -90,8 +90,8 @@ soak: install java lmplz  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
 .PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-dedup-scale
-.PHONY: bench-wikipedia bench-perplexity bench-quality bench-signals bench-distribution bench-ngrams bench-tokenizer
-.PHONY: bench-tokens same-rows
+.PHONY: bench-wikipedia bench-perplexity bench-quality bench-signals bench-distribution bench-distribution-scale
+.PHONY: bench-ngrams bench-tokenizer bench-tokens same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
@@ -128,15 +128,20 @@ bench-language: install  ## languages: English, Chinese or other, beside fastTex
 bench-wikipedia: install  ## Wikipedia dumps: reading beside bz2, text beside mwparserfromhell
 	@$(PY) -m bench.wikipedia --data $(SHARED)/data
 
-bench-peers: install  ## the peers of bench-dedup and bench-tokenizer, in .venv-bench
+bench-peers: install  ## the peers of bench-dedup and bench-tokenizer, in .venv-bench and .venv-text-dedup
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/pip install --quiet --disable-pip-version-check -r bench/dedup_peers.txt
 	@.venv-bench/bin/pip install --quiet --disable-pip-version-check --no-deps -r bench/tokenizer_peers.txt
+	@test -x .venv-text-dedup/bin/python || $(PYTHON) -m venv .venv-text-dedup
+	@.venv-text-dedup/bin/pip install --quiet --disable-pip-version-check --no-deps -r bench/dedup_textdedup.txt
 
-bench-dedup-scale: install java  ## dedup of 250,000 and 1,000,000 generated documents on 2 cores (an hour)
+bench-dedup-scale: install java  ## dedup of 250,000 and 1,000,000 generated documents on 2 cores (a quarter of an hour)
 	@$(PY) -m bench.dedup_scale
 
-bench-dedup: install bench-peers java  ## signatures beside datasketch, rensa and C; recall and precision
+bench-distribution-scale: install java  ## distribution of 5 million generated blocks on 2 cores
+	@$(PY) -m bench.distribution_scale
+
+bench-dedup: install bench-peers java  ## signatures beside datasketch, rensa and C; recall, precision, text-dedup
 	@$(PY) -m bench.dedup --data $(SHARED)/data
 
 same-rows: install java  ## the real crawl on 1, 2 and 4 cores, shuffled: the same rows, by hash

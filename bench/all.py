@@ -17,8 +17,11 @@ from typing import Any
 
 BENCHES = (
     *("read", "encoding", "extract", "wikipedia", "language", "dedup"),
-    *("perplexity", "quality", "signals", "distribution", "ngrams", "tokenizer", "tokens"),
+    *("perplexity", "quality", "signals", "distribution", "distribution_effect", "ngrams"),
+    *("tokenizer", "tokens"),
 )
+# Run where they are named, on data of their own making.
+LONG = ("dedup_scale", "distribution_scale")
 DOC = Path(__file__).resolve().parent.parent / "docs/bench.md"
 COLUMNS = (
     "case",
@@ -43,8 +46,9 @@ def lines_of(name: str, data: str) -> list[dict[str, Any]]:
     Raises:
         subprocess.CalledProcessError: the bench failed.
     """
+    given = [] if name in LONG else ["--data", data]
     done = subprocess.run(
-        [sys.executable, "-m", f"bench.{name}", "--data", data],
+        [sys.executable, "-m", f"bench.{name}", *given],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -89,7 +93,12 @@ def main() -> None:
     """Run them, and keep the sections of the others."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default=str(DOC.parent.parent.parent / "shared/data"))
-    parser.add_argument("only", nargs="*", choices=[*BENCHES, []], help="all where none is named")
+    parser.add_argument(
+        "only",
+        nargs="*",
+        choices=[*BENCHES, *LONG, []],
+        help="all but the long ones where none is named",
+    )
     given = parser.parse_args()
     sections = sections_of(DOC.read_text(encoding="utf8") if DOC.exists() else "")
     today = datetime.date.today().isoformat()
@@ -100,7 +109,7 @@ def main() -> None:
         "# Measured\n\nWritten by `make bench`; times are of one core and noisy, ratios within a "
         "line are of the same run.\n\n"
     )
-    kept = [sections[name] for name in BENCHES if name in sections]
+    kept = [sections[name] for name in (*BENCHES, *LONG) if name in sections]
     DOC.write_text(head + "\n".join(kept), encoding="utf8")
 
 

@@ -15,32 +15,21 @@ gets a third of it. `shuffle_bytes_per_doc` is what Spark wrote to shuffles in t
 import argparse
 import json
 import math
-import os
-import sys
 import tempfile
-import threading
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from skypile.config import from_table
-from skypile.ledger import Ledger
+from bench import scale
 from skypile.manifests import CORPUS
-from skypile.pipeline import all_stages
-from skypile.run import Run
-from skypile.spark import session
 
 SEED = 20_231_030
 WORDS, HAN = 50_000, 3_000  # vocabularies; a shingle of five is hardly ever met twice by chance
 IN_CLUSTERS = 0.1
 LARGEST = 1_000
 CHANGED = 0.01
-SAMPLE_SECONDS = 0.5
 
 
 def cluster_sizes(documents: int) -> list[int]:
@@ -90,63 +79,6 @@ def texts(documents: int) -> Iterator[str]:
         yield ("" if chinese else " ").join(made)
 
 
-class Memory:
-    """The highest memory of this process and its children, in MB, while it is entered."""
-
-    def __init__(self) -> None:
-        self.most_mb = 0.0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> "Memory":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(SAMPLE_SECONDS):
-            self.most_mb = max(self.most_mb, sum(map(pss_mb, tree(os.getpid()))))
-
-
-def tree(pid: int) -> list[int]:
-    """A process and all below it (Linux)."""
-    parents: dict[int, list[int]] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            stat = (folder / "stat").read_text()
-        except OSError:
-            continue  # it has ended
-        parent = int(stat.rpartition(")")[2].split()[1])
-        parents.setdefault(parent, []).append(int(folder.name))
-    found, todo = [], [pid]
-    while todo:
-        found.append(todo.pop())
-        todo += parents.get(found[-1], [])
-    return found
-
-
-def pss_mb(pid: int) -> float:
-    """Its proportional memory: pages that several share (forked Python workers) count once."""
-    try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-    except OSError:
-        pass  # it has ended
-    return 0.0
-
-
-def shuffled_bytes(spark: Any) -> int:
-    """What all stages so far wrote to shuffles, by Spark's own REST interface."""
-    context = spark.sparkContext
-    url = f"{context.uiWebUrl}/api/v1/applications/{context.applicationId}/stages"
-    with urllib.request.urlopen(url) as answer:
-        return sum(stage["shuffleWriteBytes"] for stage in json.load(answer))
-
-
 def line(case: str, metric: str, value: float, unit: str, **more: Any) -> None:
     """Print one."""
     if "target" in more:
@@ -158,58 +90,31 @@ def line(case: str, metric: str, value: float, unit: str, **more: Any) -> None:
 def measure(documents: int, cores: int, memory_gb: float) -> float:
     """The lines of one size; the seconds of dedup."""
     case = f"{documents}_documents"
+    size = 0
+
+    def rows() -> Iterator[dict[str, str]]:
+        nonlocal size
+        for text in texts(documents):
+            size += len(text.encode())
+            yield {"text": text}
+
     with tempfile.TemporaryDirectory() as folder:
-        base = Path(folder)
-        (base / "in").mkdir()
-        size = 0
-        with open(base / "in/rows.jsonl", "w", encoding="utf8") as out:
-            for text in texts(documents):
-                size += len(text.encode())
-                print(json.dumps({"text": text}, ensure_ascii=False), file=out)
-        source = {"name": "made", "format": "jsonl", "root": "in", "paths": ["*"]}
-        table = {
-            "run": {"out": "out", "part_bytes": 32 << 20, "stages": ["ingest", "dedup"]},
-            "sources": [{**source, "category": "webpages", "licence": "generated"}],
-        }
-        config = from_table(table, all_stages(), base=base, where="bench.dedup_scale")
-        conf = {
-            "spark.ui.enabled": "true",
-            "spark.ui.port": "0",
-            "spark.ui.retainedStages": "100000",
-            "spark.local.dir": str(base / "spark"),
-        }
-        spark = session(f"local[{cores}]", f"{round(memory_gb / 3 * 1024)}m", conf)
-        seconds: dict[str, float] = {}
-        run = Run(config, lambda: spark, say=lambda _: None)
-        with redirect_stdout(sys.stderr):
-            run.execute(["ingest"])
-        before = shuffled_bytes(spark)
-        with Memory() as memory, redirect_stdout(sys.stderr):
-            for stage in config.stages[1:]:
-                for piece in stage.pieces():
-                    begun = time.perf_counter()
-                    for unit in run.lineage.units(stage, piece):
-                        run._bring_up(stage, piece, unit, True, False)
-                    seconds[piece] = time.perf_counter() - begun
-        shuffled = shuffled_bytes(spark) - before
-        spark.stop()
-        manifest = Ledger(config.run.out).manifests.get("dedup.relate", CORPUS)
-        verdicts = Ledger(config.run.out).manifests.get("dedup.cut", "made")
-        assert manifest
-        assert verdicts
-        dropped = sum(verdicts.counts["dropped"].values())
-        clustered = cluster_sizes(documents)
-        expected = sum(clustered) - len(clustered)
-        total = sum(seconds.values())
-        by_piece = {f"{p}_s": round(s, 1) for p, s in seconds.items()}
-        line(
-            case, "minutes", total / 60, "min", bytes_a_document=round(size / documents), **by_piece
-        )
-        line(case, "rss_mb", memory.most_mb, "MB", target=memory_gb * 1024)
-        line(case, "shuffle_bytes_per_doc", shuffled / documents, "B")
-        facts = {k: v for k, v in manifest.facts.items() if isinstance(v, int)}
-        line(case, "dropped", dropped / expected, "fraction of the copies made", **facts)
-    return total
+        found = scale.measure(Path(folder), rows(), ["dedup"], cores=cores, memory_gb=memory_gb)
+        manifest = found.ledger.manifests.get("dedup.relate", CORPUS)
+        verdicts = found.ledger.manifests.get("dedup.cut", "made")
+    assert manifest
+    assert verdicts
+    dropped = sum(verdicts.counts["dropped"].values())
+    clustered = cluster_sizes(documents)
+    expected = sum(clustered) - len(clustered)
+    by_piece = {f"{p.partition('.')[2]}_s": round(s, 1) for p, s in found.seconds.items()}
+    minutes = found.total_seconds / 60
+    line(case, "minutes", minutes, "min", bytes_a_document=round(size / documents), **by_piece)
+    line(case, "rss_mb", found.most_mb, "MB", target=memory_gb * 1024)
+    line(case, "shuffle_bytes_per_doc", found.shuffled_bytes / documents, "B")
+    facts = {k: v for k, v in manifest.facts.items() if isinstance(v, int)}
+    line(case, "dropped", dropped / expected, "fraction of the copies made", **facts)
+    return found.total_seconds
 
 
 def main() -> None:

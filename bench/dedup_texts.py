@@ -1,4 +1,6 @@
-"""The texts of bench.dedup: documents as they are, and sets with near copies of known making."""
+"""The texts of bench.dedup: documents as they are, and sets with near copies of known making; and
+the true similarity of all their pairs.
+"""
 
 import gzip
 import json
@@ -7,6 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from bench import plain_shingles as plain
+
+Floats = NDArray[np.float64]
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64], Floats]
 MAX_CHARS = {"en": 4_000, "zh": 1_500}  # so that brute force over all pairs is minutes
 
 
@@ -70,3 +80,22 @@ def _edited(tokens: list[str], other: list[str], share: float, rng: random.Rando
         out[at : at + (0 if rng.random() < 0.3 else size)] = insert
         left -= size
     return out
+
+
+def all_pairs(texts: list[str]) -> Pairs:
+    """(left, right, J) of all pairs that share a plain shingle, by brute force in exact numbers."""
+    index: dict[plain.Shingle, int] = {}
+    starts, columns = [0], []
+    for text in texts:
+        columns += [index.setdefault(s, len(index)) for s in plain.shingles(text)]
+        starts.append(len(columns))
+    shape = (len(texts), len(index))
+    matrix = csr_array((np.ones(len(columns), np.int32), columns, starts), shape=shape)
+    common = (matrix @ matrix.T).tocoo()
+    upper = common.row < common.col
+    left, right = common.row[upper].astype(np.int64), common.col[upper].astype(np.int64)
+    both = common.data[upper]
+    order = np.lexsort((right, left))  # scipy's follows the sets, and so Python's hashes
+    left, right, both = left[order], right[order], both[order]
+    sizes = np.diff(starts)
+    return left, right, both / (sizes[left] + sizes[right] - both)

@@ -4,7 +4,8 @@
 
 About 50,000 blocks of real text (gold text of pages, web_text, zh_web_text, domain_text), documents
 drawn by hash; vectors are fitted on other documents. `boilerplate.txt` has 20 intents in 20
-wordings each: the even ones are fitted on, each odd one is planted in two documents.
+wordings each: those with odd numbers are fitted on, and
+cut-offs and cosine were chosen with them; each other one is planted in ten documents.
 
 - `recall`, `precision` by cut-off: blocks whose recurrence is at least that many documents, beside
   the same definition from exhaustive search: all pairs compared, the heaviest ball taken first, its
@@ -34,7 +35,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from skypile.fits.vectors import MODEL, VectorSettings, fit_vectors
+from skypile.fits.names import COMPONENTS
+from skypile.fits.vectors import VectorSettings, fit_vectors
 from skypile.kernels import minhash
 from skypile.kernels import recurrence as R
 from skypile.kernels.blocks import units
@@ -42,11 +44,12 @@ from skypile.kernels.vectors import Vectoriser
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "shared/data"
-T = 0.55
+T = 0.6
 CUTOFFS = (10, 20, 40)
 HOSTS = 5
-COPIES = 2  # documents with each planted wording
-LEARNT = 30_000
+COPIES = 10  # documents with each planted wording
+PLANTED_CUTOFF = 20  # documents: more than any one wording is in
+LEARNT = 90_000
 LEAST = 5  # documents of the smallest crowd looked for
 # Texts that many know and a few documents quote.
 QUOTED = (
@@ -115,7 +118,7 @@ class Blocks:
         planted = [
             (f"planted {name}", wording)
             for name, wordings in boilerplate().items()
-            for wording in wordings[1::2]
+            for wording in wordings[::2]
             for _ in range(COPIES)
         ]
         quoted = [("quoted", text) for text in QUOTED for _ in range(QUOTES)]
@@ -220,7 +223,7 @@ def near_copies(blocks: Blocks) -> NDArray[np.int32]:
 
 
 def bench_planted(blocks: Blocks, ours: tuple[Ints, Ints], keys: Ints) -> None:
-    cut = CUTOFFS[0]
+    cut = PLANTED_CUTOFF
     exact = np.unique(keys, return_inverse=True)[1].astype(np.int32)
     counters = {"exact": counted(blocks, exact), "minhash": counted(blocks, near_copies(blocks))}
     is_planted = np.char.startswith(blocks.label, "planted")
@@ -262,12 +265,12 @@ def main() -> None:
     blocks = Blocks(have[:end])
     others = units(pa.array([text for _, text in have[end:]], pa.large_string()))
     learnt = [others.text(n) for n in range(len(others.starts))]
-    learnt += [w for wordings in boilerplate().values() for w in wordings[::2]]
+    learnt += [w for wordings in boilerplate().values() for w in wordings[1::2]]
     with tempfile.TemporaryDirectory() as work:
         begun = time.perf_counter()
         fit_vectors(learnt, Path(work), settings=VectorSettings(max_units=LEARNT))
         line("fit_vectors", "seconds", time.perf_counter() - begun, "s", n=LEARNT)
-        make = Vectoriser.load(Path(work) / MODEL, fold_han=True)
+        make = Vectoriser.load(Path(work) / COMPONENTS, fold_han=True)
         given_units = (blocks.units.content, blocks.units.starts, blocks.units.ends)
         make(*(part[:1] if n else part for n, part in enumerate(given_units)))
         made, vectors_s = timed(lambda: make(*given_units))

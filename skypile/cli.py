@@ -125,6 +125,30 @@ def why(
 
 
 @app.command()
+def recurring(
+    run: RunFolder,
+    top: Annotated[int, typer.Option(help="groups to show, 200 at most")] = 20,
+    plot: Annotated[
+        Path | None, typer.Option(help="also draw recurrence before and after, as .png or .svg")
+    ] = None,
+    json_: AsJson = False,
+) -> None:
+    """The text blocks that recur most: in how many documents, on how many hosts, what went."""
+    import dataclasses
+
+    from skypile import recurring, show
+
+    found = recurring.recurrence(run, top)
+    if json_:
+        print(json.dumps(dataclasses.asdict(found), indent=1, ensure_ascii=False))
+    else:
+        show.recurring(found, show.console())
+    if plot:
+        recurring.plot(found, plot)
+        say(f"plot: {plot}")
+
+
+@app.command()
 def plan(run: RunFolder, json_: AsJson = False) -> None:
     """The mixture of training: shares wanted and reached, epochs, and what runs out when."""
     from skypile import show

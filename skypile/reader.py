@@ -123,9 +123,15 @@ class RunReader:
                 hashes.append(hashlib.sha256(data.encode("utf8", "surrogatepass")).digest())
         return hashlib.sha256(b"".join(sorted(hashes))).hexdigest()
 
-    def texts(self, upto: str, columns: tuple[str, ...] = ("url", "title")) -> Iterator[pa.Table]:
+    def texts(
+        self,
+        upto: str,
+        columns: tuple[str, ...] = ("url", "title"),
+        *,
+        ids: frozenset[str] | None = None,
+    ) -> Iterator[pa.Table]:
         """What was kept by the stages up to `upto`, that one included: doc_id, text after their
-        edits, and other columns of `documents`, a row group at a time.
+        edits, and other columns of `documents`, a row group at a time. ids: only these documents.
 
         Raises:
             SkypileError: the run has no such stage, or it has not judged every source yet.
@@ -147,8 +153,14 @@ class RunReader:
             for part, document in files["documents"].items():
                 paths = {table: by_part[part] for table, by_part in files.items()}
                 one = PartFiles(self.root, source, part, document.rows, paths, tuple(earlier))
-                for _, table in one.texts(one.still_in(), one.removed_blocks(), columns):
-                    yield table
+                want = one.still_in()
+                if ids is not None:
+                    names = one.narrow({})["doc_id"]
+                    asked = pc.is_in(names, pa.array(sorted(ids), pa.string()))
+                    want = want & asked.to_numpy()
+                if want.any():
+                    for _, table in one.texts(want, one.removed_blocks(), columns):
+                        yield table
 
     def _needed(self, piece: str, source: str) -> Manifest:
         manifest = self.fresh(piece, source)

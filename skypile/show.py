@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skypile.ledger import Funnel
+from skypile.recurring import Recurrence
 from skypile.sample.truth import Score
 
 BAR = 8
@@ -47,7 +48,7 @@ def funnel(funnel: Funnel, console: Console) -> None:
             for reason, rows in sorted(line.dropped.items(), key=lambda x: (-x[1], x[0])):
                 _row(table, "", "", f"  {reason}", rows, line.rows_in, style="yellow")
             if line.blocks_removed:
-                table.add_row("", "", f"  ({line.blocks_removed:,} stray blocks cut)", "", "", "")
+                table.add_row("", "", f"  ({line.blocks_removed:,} blocks cut)", "", "", "")
             _row(table, "", "", "kept", line.kept, line.rows_in, style="green")
             table.add_section()
     console.print(table)
@@ -122,6 +123,22 @@ def _share(value: float | None) -> Text:
     if value is None:
         return Text("-")
     return Text(f"{value:.3f}", "green" if value >= 0.95 else "yellow" if value >= 0.8 else "red")
+
+
+def recurring(found: Recurrence, console: Console) -> None:
+    """Print the groups of blocks that recur most, and how much of what recurs was removed."""
+    title = f"What recurs: {found.documents:,} documents, {found.units:,} blocks"
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name in ("documents", "hosts", "removed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("such as", overflow="fold")
+    for group in found.groups:
+        counts = [f"{n:,}" for n in (group.documents, group.hosts, group.removed)]
+        same = "" if group.group >= 0 else " (word for word)"
+        table.add_row(*counts, Text(group.example + same))
+    console.print(table)
+    if not found.groups:
+        console.print("no group is on record: nothing recurs often enough")
 
 
 def fates(fates: Sequence[Mapping[str, Any]], console: Console) -> None:

@@ -227,7 +227,8 @@ class Fit:
 class Cut:
     """Numbers to verdicts. The kernel sees the rows that are still in and returns `doc_id`, `kept`,
     `reason` and `removed_blocks` (sorted) for each, and the columns of `table` where there is one;
-    `facts` is what the stage's relate found.
+    `facts` is what the stage's relate found. Beside the columns that it reads it sees
+    `removed_before`: the blocks that earlier stages removed, which the text it measured lacks.
     """
 
     reads: Mapping[str, tuple[str, ...]]

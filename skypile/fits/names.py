@@ -9,9 +9,12 @@ from collections.abc import Mapping
 # Kinds of artifacts, and what a run calls its own: the prefix and the language.
 LM_KIND, LM_PREFIX = "lm", "lm-"
 REFERENCE_KIND, REFERENCE_PREFIX = "reference", "reference-"
-# Files of a language model, and of a classifier.
+VECTORS_KIND = VECTORS = "vectors"
+CENTRES_KIND = CENTRES = "centres"
+# Files of a language model, of a classifier, of vectors and of their centres.
 SP_MODEL, LM = "sp.model", "lm.bin"
 CLASSIFIER = "model.bin"
+COMPONENTS, CENTRE_TABLE = "components.npy", "centres.npy"
 # The tokenizer: what a run calls it, and its files.
 TOKENIZER_KIND = TOKENIZER = "tokenizer"
 TOKENIZER_MODEL, TOKENIZER_FAST = "tokenizer.model", "tokenizer.json"

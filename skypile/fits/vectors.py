@@ -34,12 +34,11 @@ from scipy.sparse import csr_array
 from skypile import artifacts
 from skypile.artifacts import Card
 from skypile.errors import InputError, SkypileError
+from skypile.fits.names import COMPONENTS, VECTORS_KIND
 from skypile.kernels.arrow import utf8
 from skypile.kernels.vectors import MAX_DIMS, Features, features
 from skypile.settings import plain_as, setting
 
-KIND = "vectors"
-MODEL = "components.npy"  # the file of the artifact
 _BATCH = 10_000  # units at a time
 _THREADS = ("OPENBLAS", "OMP", "MKL", "BLIS", "NUMEXPR")
 Floats = NDArray[np.float64]
@@ -96,8 +95,11 @@ def fit_vectors(
 
     trained_on, licence: for the card.
 
+    A sample with nothing to learn from (one unit, or none, or nothing in common) leaves the
+    dimensions of meaning empty: what is left is a random projection of the words.
+
     Raises:
-        InputError: fewer than two different units with a feature that `min_units` of them have.
+        InputError: there is nothing to learn from and `word_dims` is 0.
     """
     settings = settings or VectorSettings()
     sample = _Sample(settings)
@@ -108,11 +110,19 @@ def fit_vectors(
     matrix, size = sample.counts()
     counts, active, idf = _weighted(matrix, settings)
     folder.mkdir(parents=True, exist_ok=True)
-    right, singular = _svd(counts, settings)
+    if min(size, len(active)) >= 2:
+        right, singular = _svd(counts, settings)
+    elif settings.word_dims:
+        right, singular = np.zeros((len(active), 0)), np.zeros(0)
+    else:
+        raise InputError(
+            f"{size} different units share {len(active)} features that occur in "
+            f"{settings.min_units} of them (min_units): no vectors to fit"
+        )
     components = _components(right, singular, active, idf, counts.shape[0], settings)
-    np.save(folder / MODEL, components)
+    np.save(folder / COMPONENTS, components)
     quality = {
-        "explained": round(float((singular**2).sum() / (counts.data**2).sum()), 4),
+        "explained": round(float((singular**2).sum() / max((counts.data**2).sum(), 1)), 4),
         "dims_used": int(right.shape[1]),
     }
     about = {"units": given, "units_learnt_from": size, "columns_used": len(active)}
@@ -120,7 +130,7 @@ def fit_vectors(
     parameters = plain_as(VectorSettings, settings)
     about |= trained_on or {}
     return artifacts.write(
-        folder, Card(KIND, {}, None, about, licence, parameters, quality, versions)
+        folder, Card(VECTORS_KIND, {}, None, about, licence, parameters, quality, versions)
     )
 
 
@@ -170,10 +180,8 @@ class _Sample:
 
     def counts(self) -> tuple[csr_array, int]:
         """Units by columns, how often each occurs; and how many units."""
-        if len(self._rows) < 2:
-            raise InputError(f"{len(self._rows)} different units with words: no vectors to fit")
-        columns = np.concatenate([c for c, _ in self._rows])
-        counts = np.concatenate([n for _, n in self._rows]).astype(np.float64)
+        columns = np.concatenate([np.zeros(0, np.int32), *(c for c, _ in self._rows)])
+        counts = np.concatenate([np.zeros(0), *(n for _, n in self._rows)])
         offsets = np.cumsum([0, *(len(c) for c, _ in self._rows)])
         shape = (len(self._rows), 1 << self._settings.bits)
         return csr_array((counts, columns, offsets), shape=shape), len(self._rows)
@@ -185,11 +193,6 @@ def _weighted(
     """TF-IDF of unit rows over the columns in use; those columns; idf of all, smoothed."""
     frequency = np.bincount(matrix.indices, minlength=matrix.shape[1])
     active = np.flatnonzero(frequency >= settings.min_units)
-    if len(active) < 2:
-        raise InputError(
-            f"{matrix.shape[0]} different units share {len(active)} features that occur in "
-            f"{settings.min_units} of them (min_units): no vectors to fit"
-        )
     idf = 1 + np.log((1 + matrix.shape[0]) / (1 + frequency))
     matrix = matrix[:, active]
     matrix.data = (1 + np.log(matrix.data)) * idf[active][matrix.indices]
@@ -211,9 +214,10 @@ def _components(
     """What a column adds to a vector: meaning, of mean square 1 over the sample; then words."""
     meaning = settings.dims - settings.word_dims
     made = np.zeros((1 << settings.bits, settings.dims), np.float32)
-    powers = singular**-settings.whitening
-    powers *= np.sqrt(size / ((singular * powers) ** 2).sum())
-    made[active, : right.shape[1]] = idf[active, None] * right * powers
+    if right.shape[1]:
+        powers = singular**-settings.whitening
+        powers *= np.sqrt(size / ((singular * powers) ** 2).sum())
+        made[active, : right.shape[1]] = idf[active, None] * right * powers
     if settings.word_dims:
         signs = np.random.default_rng([settings.seed, 1]).integers(
             0, 2, (1 << settings.bits, settings.word_dims), np.int8

@@ -189,7 +189,8 @@ def quality(run: RunReader, truth: Truth) -> Iterator[Score]:
             yield replace(score, what=f"{score.what}, {lang}")
 
 
-# A stage that is not here has no truth yet.
+# A stage that is not here has no truth yet. There can be none for `distribution`: the generators
+# write the same sentences with other names, and these recur more often than what was planted.
 SCORERS: dict[str, Callable[[RunReader, Truth], Iterator[Score]]] = {
     "extract": extract,
     "language": language,

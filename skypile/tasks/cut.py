@@ -20,7 +20,8 @@ def cut_part(task: AlignedTask) -> dict[str, Any]:
     narrow = files.narrow(cut.reads if task.applies else {})
     result = None
     if task.applies and len(rows):
-        batch = one_batch(narrow.take(rows))
+        before = pa.array(files.removed_blocks(), pa.list_(pa.int32())).take(pa.array(rows))
+        batch = one_batch(narrow.take(rows).append_column("removed_before", before))
         result = cut.make_kernel(task.config, task.facts)(batch)
         judged = _judged(task, batch, result, rows)
 

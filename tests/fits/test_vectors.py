@@ -13,7 +13,8 @@ from scipy.sparse.linalg import svds
 from skypile import artifacts
 from skypile.errors import InputError
 from skypile.fits import vectors as fits
-from skypile.fits.vectors import MODEL, VectorSettings, fit_vectors, randomised_svd
+from skypile.fits.names import COMPONENTS
+from skypile.fits.vectors import VectorSettings, fit_vectors, randomised_svd
 from skypile.kernels.arrow import utf8
 from skypile.kernels.vectors import Vectoriser
 
@@ -35,7 +36,7 @@ def corpus(language: str, topic: int, seed: int, count: int = 60) -> list[str]:
 
 
 def vectors(folder: Path, texts: list[str]) -> np.ndarray:
-    make = Vectoriser.load(folder / MODEL, fold_han=True)
+    make = Vectoriser.load(folder / COMPONENTS, fold_han=True)
     content, offsets = utf8(pa.array(texts))
     made = make(content, offsets[:-1], offsets[1:]).vectors.astype(float)
     return made / np.linalg.norm(made, axis=1, keepdims=True)
@@ -118,7 +119,7 @@ def test_a_corpus_of_few_words_has_few_dimensions(tmp_path: Path) -> None:
     card = fit_vectors(units, tmp_path, settings=SMALL)
     assert card.quality["dims_used"] <= 4
     assert card.quality["explained"] == 1
-    made = np.load(tmp_path / MODEL)
+    made = np.load(tmp_path / COMPONENTS)
     assert made.shape == (1 << 12, 16)
     assert not made[:, card.quality["dims_used"] :].any()
 
@@ -126,7 +127,7 @@ def test_a_corpus_of_few_words_has_few_dimensions(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("units", "said"),
     [
-        ([], "0 different units"),
+        ([], "0 different units share 0 features"),
         (["All blocks are equal"] * 9, "1 different units"),
         (["😀😀", "***", "12345"], "0 different units"),
         (["one two", "three four"], "no vectors to fit"),
@@ -135,3 +136,14 @@ def test_a_corpus_of_few_words_has_few_dimensions(tmp_path: Path) -> None:
 def test_too_little_is_refused(units: list[str], said: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=said):
         fit_vectors(units, tmp_path, settings=SMALL)
+
+
+@pytest.mark.parametrize("units", [[], ["one unit of words"], ["nothing in common", "here at all"]])
+def test_with_words_of_their_own_little_is_enough(units: list[str], tmp_path: Path) -> None:
+    """What cannot be learnt is left empty: vectors of the words alone."""
+    words = dataclasses.replace(SMALL, word_dims=4)
+    card = fit_vectors(units, tmp_path, settings=words)
+    assert card.quality == {"explained": 0, "dims_used": 0}
+    made = vectors(tmp_path, ["one unit of words", "One unit: of words", "of other words"])
+    assert (made[0] == made[1]).all()
+    assert abs(made[0] @ made[2]) < 0.99
