@@ -45,6 +45,8 @@ demo: install java lmplz  ## the embedded sample through the pipeline: funnel, a
 	$(SKYPILE) sample runs/demo/input
 	$(SKYPILE) run --config conf/demo.toml
 	$(SKYPILE) truth runs/demo/out runs/demo/input/truth.jsonl
+	$(SKYPILE) plan runs/demo/out
+	$(SKYPILE) shards verify runs/demo/out
 	@echo
 	@echo "documents:     runs/demo/out/documents/web/*/part-*.parquet"
 	@echo "one record:    $(SKYPILE) why runs/demo/out https://news2.en.example/"
@@ -55,6 +57,8 @@ crawl-demo: install java  ## 1,014 real pages as WARC (from ../shared) through t
 	@test -f $(SHARED)/tools/make_crawl.py || { echo "no $(SHARED)/tools/make_crawl.py: set SHARED"; exit 1; }
 	$(PY) $(SHARED)/tools/make_crawl.py runs/crawl/input
 	$(SKYPILE) run --config conf/crawl.toml
+	$(SKYPILE) plan runs/crawl/out
+	$(SKYPILE) shards verify runs/crawl/out
 	$(SKYPILE) funnel runs/crawl/out --recount > /dev/null
 
 .PHONY: models

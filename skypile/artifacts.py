@@ -75,7 +75,7 @@ def write(folder: Path, card: Card) -> Card:
     """
     root = Root(str(folder))
     files = {
-        found.path: File(found.bytes, _sha256(root, found.path))
+        found.path: File(found.bytes, root.sha256(found.path))
         for found in root.walk()
         if found.path != CARD
     }
@@ -186,7 +186,7 @@ def _damage(folder: Path, card: Card) -> str | None:
             return f"{name} is missing"
         if size != file.bytes:
             return f"{name} has {size} bytes, not {file.bytes}"
-        if _sha256(root, name) != file.sha256:
+        if root.sha256(name) != file.sha256:
             return f"{name} does not have the SHA-256 that the card names"
     return None
 
@@ -215,11 +215,3 @@ def _copy(source: Root, name: str, file: File, out: Any) -> None:
             f"{source.uri} is damaged: {name} has {writer.bytes} bytes and SHA-256 "
             f"{writer.sha256[:12]}..., the card says {file.bytes} and {file.sha256[:12]}..."
         )
-
-
-def _sha256(root: Root, name: str) -> str:
-    digest = hashlib.sha256()
-    with root.open(name) as stream:
-        while data := stream.read(_CHUNK):
-            digest.update(data)
-    return digest.hexdigest()

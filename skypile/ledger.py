@@ -5,7 +5,6 @@ manifest is stale; `recount` adds up the tables themselves.
 """
 
 import dataclasses
-import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -156,10 +155,7 @@ class Ledger(RunReader):
 
     def _verify(self, file: FileEntry) -> None:
         size = self.root.size(file.path)
-        if (
-            size != file.bytes
-            or hashlib.sha256(self.root.read(file.path)).hexdigest() != file.sha256
-        ):
+        if size != file.bytes or self.root.sha256(file.path) != file.sha256:
             raise StaleError(
                 f"{self.root.at(file.path)} is not the file that was committed; run the stage that "
                 f"writes {file.table} again with --force"

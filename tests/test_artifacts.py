@@ -8,6 +8,7 @@ import pytest
 
 from skypile import artifacts
 from skypile.artifacts import CARD, ArtifactError, Card, load_card, local, publish, write
+from skypile.files import Root
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +93,7 @@ def test_a_file_is_hashed_once(made: Path, monkeypatch: pytest.MonkeyPatch) -> N
     def never(*args: object) -> str:
         raise AssertionError("hashed again")
 
-    monkeypatch.setattr(artifacts, "_sha256", never)
+    monkeypatch.setattr(Root, "sha256", never)
     assert local(str(made)) == made
     os.utime(made / "lm.bin", (1, 1))
     with pytest.raises(AssertionError, match="hashed again"):

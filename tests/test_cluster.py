@@ -16,6 +16,7 @@ from skypile.driver import run_config
 from skypile.ledger import Ledger
 from tests import toy
 from tests.conftest import REPO
+from tests.test_cli import with_small_tokenizer
 from tests.test_run import ALL_TABLES, LINES
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def test_the_sample_has_the_same_rows_on_1_2_and_4_cores(tmp_path: Path) -> None
 
     write_sample(tmp_path / "runs/demo/input", pages=60)
     (tmp_path / "conf").mkdir()
-    text = (REPO / "conf/demo.toml").read_text(encoding="utf8")
+    text = with_small_tokenizer((REPO / "conf/demo.toml").read_text(encoding="utf8"))
     (tmp_path / "conf/demo.toml").write_text(text, encoding="utf8")
     done = subprocess.run(
         [sys.executable, "-m", "bench.same_rows", "--config", str(tmp_path / "conf/demo.toml")],

@@ -91,9 +91,9 @@ def test_every_setting_of_every_stage_belongs_to_a_piece_and_says_what_it_is() -
 
     for stage in all_stages():
         for f in dataclasses.fields(stage.config):
-            # A path whose digest is another setting, and what a fit may use of a machine.
+            # A path whose digest is another setting, what a fit may use of a machine, a note.
             nowhere = f.metadata["piece"] is None and (
-                f.metadata["path"] or f.name in ("memory_mb", "task_tokens")
+                f.metadata["path"] or f.name in ("memory_mb", "task_tokens", "base_licence")
             )
             assert nowhere or f.metadata["piece"] in stage.pieces(), (stage.name, f.name)
             assert f.metadata["help"], (stage.name, f.name)

@@ -1,11 +1,12 @@
 """A file's folder and name, from a local path or a URI."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from skypile.errors import InputError
-from skypile.files import parent_of, read_text
+from skypile.files import Root, parent_of, read_text
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,16 @@ def test_a_text_is_read_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         read_text("gone")
     with pytest.raises(InputError, match="is not UTF-8"):
         read_text(str(tmp_path / "gbk.txt"))
+
+
+def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    with root.create_whole("a/b.bin") as out:
+        out.write(b"first")
+        assert not root.exists("a/b.bin")
+    with pytest.raises(ValueError, match="stop"), root.create_whole("a/b.bin") as out:
+        out.write(b"second, unfinished")
+        raise ValueError("stop")
+    assert root.read("a/b.bin") == b"first"
+    assert root.sha256("a/b.bin") == hashlib.sha256(b"first").hexdigest()
+    assert [f.path for f in root.walk()] == ["a/b.bin"]

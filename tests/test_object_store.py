@@ -16,11 +16,14 @@ from typing import Any
 import pytest
 from pyarrow import fs
 
-from skypile import contents
+from skypile import contents, shards
 from skypile.files import read_text
 from skypile.gc import collect
-from tests import toy
+from skypile.run import Run
+from tests import toy, toy_corpus
 from tests.test_run import LINES, NO_RELATE, TABLES, rows, run
+from tests.tokenizer_texts import lines as texts
+from tests.tokenizer_texts import make_tokenizer
 
 pytestmark = pytest.mark.slow
 
@@ -97,3 +100,22 @@ def test_a_run_on_s3_has_the_rows_of_a_run_on_disk(
         out.write(b"of a task that was killed")
     assert [f.path for f in collect(config.run.out)] == [left]
     assert rows(remote, *TABLES) == rows(local, *TABLES)
+
+
+def test_token_shards_on_s3_are_those_on_disk(
+    tmp_path: Path, store: str, no_spark: Callable[[], Any]
+) -> None:
+    make_tokenizer(tmp_path / "tokenizer")
+    sources = {"english_web": texts("en")[:60], "chinese_web": texts("zh_hant")[:40]}
+    section = {"tokenizer": str(tmp_path / "tokenizer"), "shard_tokens": 2000}
+    s3, _ = fs.FileSystem.from_uri(f"s3://shards{store}")
+    s3.create_dir("shards")
+    found = []
+    for out in ("run", f"s3://shards/run{store}"):
+        config = toy_corpus.config_of(tmp_path, sources, tokens=section, out=out)
+        Run(config, no_spark, lambda said: None).execute()
+        assert shards.verify(config.run.out)["documents"] == 100
+        root = shards.shards_of(config.run.out)
+        found.append({f.path: root.read(f.path) for f in root.walk()})
+    assert found[0] == found[1]
+    assert not [f.path for f in root.walk() if f.path.endswith(".tmp")]

@@ -52,6 +52,7 @@ class TokenizerSettings:
         content=True,
         help="a SentencePiece model to extend, LLaMA's tokenizer.model; none: one is trained",
     )
+    base_licence: str = setting("", piece=None, help="of a given base, for the card")
     base_pieces: int = setting(
         32_000, piece="fit", low=_MIN_BASE, high=MAX_VOCABULARY, help="of a base that is trained"
     )

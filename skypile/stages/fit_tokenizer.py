@@ -85,7 +85,9 @@ def fit(config: Config, given: FitInput) -> Mapping[str, Any]:
     else:
         enough = int(np.searchsorted(np.cumsum(rows["chars"].to_numpy()), config.max_base_chars))
         base = train_base(_texts(given, keys[: enough + 1]), config)
-    names = list(given.licences)
+    licence = given.licence(config.sources or list(given.licences))
+    if config.base:
+        licence += f"; the base: {config.base_licence or 'not stated'}"
     card = fit_tokenizer(
         base,
         counts,
@@ -98,7 +100,7 @@ def fit(config: Config, given: FitInput) -> Mapping[str, Any]:
             "words_counted": len(counts.words),
             "characters_counted": len(counts.characters),
         },
-        licence=given.licence(config.sources or names),
+        licence=licence,
     )
     return {**card.trained_on, **card.quality, "parts": card.parameters["parts"]}
 
