@@ -1,0 +1,197 @@
+"""Work that tests give to several processes: pickled by name, so it lives in a module."""
+
+import os
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.multiprocessing as mp
+
+from model.config import IGNORED, ModelConfig
+from model.engine import Engine, MicroBatch
+from model.layout import Layout
+from model.optimizer import OptimizerConfig
+from model.ranks import Ranks, build_stage, world
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def _child(rank: int, size: int, port: int, function: Any, args: tuple, out: Any) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {
+        "RANK": str(rank),
+        "WORLD_SIZE": str(size),
+        "LOCAL_RANK": str(rank),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "GLOO_SOCKET_IFNAME": "lo",
+    }
+    try:
+        out.put((rank, "done", function(*args)))
+    except BaseException:
+        out.put((rank, "failed", traceback.format_exc()))
+        sys.exit(1)
+
+
+def on_ranks(size: int, function: Callable[..., Any], *args: Any, seconds: float = 120) -> list:
+    """`function(*args)` in `size` new processes that make one world; what each returned, by rank."""
+    context = mp.get_context("spawn")
+    out = context.Queue()
+    port = free_port()
+    children = [
+        context.Process(target=_child, args=(r, size, port, function, args, out), daemon=True)
+        for r in range(size)
+    ]
+    for child in children:
+        child.start()
+    found: dict[int, Any] = {}
+    deadline = time.monotonic() + seconds
+    try:
+        while len(found) < size:
+            rank, what, value = out.get(timeout=max(0.1, deadline - time.monotonic()))
+            if what == "failed":
+                raise AssertionError(f"rank {rank} of {size}:\n{value}")
+            found[rank] = value
+        for child in children:
+            child.join(10)
+            assert child.exitcode == 0, f"exit code {child.exitcode}"
+    finally:
+        for child in children:
+            if child.is_alive():
+                child.kill()
+    return [found[r] for r in range(size)]
+
+
+def batch_of(cfg: ModelConfig, samples: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Random inputs and labels in which samples have very different numbers of labels."""
+    rng = np.random.default_rng(seed)
+    tokens = rng.integers(3, cfg.vocabulary, size=(samples, cfg.context + 1))
+    inputs, labels = tokens[:, :-1].copy(), tokens[:, 1:].copy()
+    for i in range(samples):
+        labels[i, int(cfg.context * (0.1 + 0.9 * (i * 7 % samples) / samples)) :] = IGNORED
+    return inputs, labels
+
+
+def micro_batches(
+    ranks: Ranks, inputs: np.ndarray, labels: np.ndarray, step: int = 0
+) -> list[MicroBatch]:
+    layout = ranks.layout
+    out = []
+    for i in range(layout.micro_batches):
+        places = layout.samples(ranks.data_rank, i)
+        rows = slice(places.start, places.stop)
+        numbers = tuple(step * layout.batch + p for p in places)
+        out.append(MicroBatch(inputs[rows], labels[rows], numbers))
+    return out
+
+
+def small(**changes: Any) -> ModelConfig:
+    """A model whose sizes are no multiples of anything, so that shards are uneven."""
+    sizes: dict[str, Any] = {
+        "vocabulary": 131,
+        "hidden": 36,
+        "layers": 5,
+        "heads": 3,
+        "ffn": 50,
+        "context": 24,
+        "init_std": 0.2,
+    }
+    return ModelConfig(**(sizes | changes))
+
+
+def whole(x: torch.Tensor) -> np.ndarray:
+    """A tensor from all its shards."""
+    full = getattr(x, "full_tensor", lambda: x)()
+    return full.detach().double().numpy().copy()
+
+
+def make_engine(
+    cfg: ModelConfig,
+    ranks: Ranks,
+    compute: str,
+    optimizer: OptimizerConfig | None = None,
+    eos: int | None = None,
+) -> Engine:
+    stage = build_stage(cfg, ranks, compute=compute, seed=5, backend="sdpa")
+    return Engine(
+        cfg, stage, ranks, optimizer or OptimizerConfig(), compute=compute, seed=11, eos=eos
+    )
+
+
+def gradients_of(cfg: ModelConfig, layout: Layout, compute: str, fault: str = "") -> dict[str, Any]:
+    """After one step's backward passes: gradients by name, loss, norm."""
+    from model.optimizer import gradient_norm
+
+    with world(layout, cfg) as ranks, planted(fault):
+        engine = make_engine(cfg, ranks, compute)
+        inputs, labels = batch_of(cfg, layout.batch)
+        loss, count = engine.gradients(micro_batches(ranks, inputs, labels), 0)
+        grads = {n: whole(p.grad) for n, p in engine.stage.named_parameters()}
+        return {"loss": loss, "labels": count, "norm": gradient_norm(engine.stage), "grads": grads}
+
+
+def trained(
+    cfg: ModelConfig, layout: Layout, compute: str, steps: int, clip: float = 1.0, fault: str = ""
+) -> dict[str, Any]:
+    """Losses and norms of some steps, and the parameters after them."""
+    with world(layout, cfg) as ranks, planted(fault):
+        engine = make_engine(cfg, ranks, compute, OptimizerConfig(clip=clip))
+        losses, norms = [], []
+        for step in range(steps):
+            inputs, labels = batch_of(cfg, layout.batch, seed=step % 3)
+            result = engine.step(micro_batches(ranks, inputs, labels, step), step, 1e-2)
+            losses.append(result.loss)
+            norms.append(result.norm)
+        params = {n: whole(p) for n, p in engine.stage.named_parameters()}
+        return {"losses": losses, "norms": norms, "params": params}
+
+
+class planted:  # noqa: N801
+    """A fault that others reported, in this process, for the time of a `with`."""
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+
+    def __enter__(self) -> None:
+        from pytest import MonkeyPatch
+
+        import model.engine
+        import model.optimizer
+
+        self.patch = MonkeyPatch()
+        if self.fault == "scale":  # each rank divides by its own labels (torchtitan 2972)
+            real = torch.distributed.all_reduce
+            calls = []
+
+            def first_not(x: torch.Tensor, *a: Any, **k: Any) -> Any:
+                calls.append(1)
+                return None if len(calls) == 1 else real(x, *a, **k)
+
+            self.patch.setattr(torch.distributed, "all_reduce", first_not)
+        elif self.fault == "stage_norm":  # the norm of one stage (torchtitan 596)
+            self.patch.setattr(model.engine, "gradient_norm", own_stage_norm)
+        elif self.fault == "mean":  # gradients averaged over ranks
+            from torch.distributed.fsdp import FSDPModule
+
+            self.patch.setattr(FSDPModule, "set_gradient_divide_factor", lambda *a: None)
+            self.patch.setattr(FSDPModule, "set_force_sum_reduction_for_comms", lambda *a: None)
+
+    def __exit__(self, *_: object) -> None:
+        self.patch.undo()
+
+
+def own_stage_norm(stage: torch.nn.Module) -> float:
+    from model.optimizer import local
+
+    square = sum((local(p.grad).double() ** 2).sum() for p in stage.parameters())
+    return float(square**0.5)
+
