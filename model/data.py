@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,19 +107,24 @@ class TrainingData:
         phase = self.plan.phase(span.phase)
         return phase.counts(steps * self.batch, span.steps * self.batch)
 
-    def fingerprint(self) -> str:
-        """A digest of all that decides which tokens are in which step."""
-        digests = {
-            name: [f["sha256"] for f in s.manifest.files] for name, s in self.streams.items()
-        }
-        domains = {d.name: d.tokens for d in self.plan.domains}
-        phases = [self.plan.phase(s.phase) for s in self.spans]
-        spans = [
-            (s.phase, s.first, s.steps, p.start.tolist(), p.end.tolist(), p.power)
-            for s, p in zip(self.spans, phases, strict=True)
-        ]
-        said = [domains, spans, digests, self.batch, self.context, self.seed, self.plan.tokenizer]
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    def fingerprint(self, step: int) -> str:
+        """A digest of all that decided which tokens were in the steps before `step`.
+
+        What is planned for later may still change: a session may be added to a run.
+        """
+        said: list[Any] = [self.batch, self.context, self.seed, self.plan.tokenizer, self.plan.eos]
+        for span in self.spans:
+            if span.first >= step:
+                break
+            phase = self.plan.phase(span.phase)
+            shares = zip(self.names, phase.start.tolist(), phase.end.tolist(), strict=True)
+            domains = [
+                (name, start, end, [f["sha256"] for f in self.streams[name].manifest.files])
+                for name, start, end in shares
+                if start or end
+            ]
+            said.append([span.first, span.steps, phase.power, domains])
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
     def given(self, step: int) -> NDArray[np.int64]:
         """How many samples each domain gave in the steps before `step`."""

@@ -120,6 +120,9 @@ class Stream:
         while start < stop:
             end = int(self._ends[file])
             base = end - int(self.manifest.files[file]["tokens"])
+            if base == end:  # an empty file cannot be mapped
+                file += 1
+                continue
             piece = self._map(file)[start - base : min(stop, end) - base]
             pieces.append(piece.astype(np.int64))
             start, file = start + len(piece), file + 1

@@ -2,9 +2,9 @@
 
 import os
 import socket
-import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -25,50 +25,75 @@ def free_port() -> int:
         return int(s.getsockname()[1])
 
 
-def _child(rank: int, size: int, port: int, function: Any, args: tuple, out: Any) -> None:
+def _worker(tasks: Any, results: Any) -> None:
     torch.set_num_threads(1)
-    os.environ |= {
-        "RANK": str(rank),
-        "WORLD_SIZE": str(size),
-        "LOCAL_RANK": str(rank),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "GLOO_SOCKET_IFNAME": "lo",
-    }
-    try:
-        out.put((rank, "done", function(*args)))
-    except BaseException:
-        out.put((rank, "failed", traceback.format_exc()))
-        sys.exit(1)
+    while (task := tasks.get()) is not None:
+        rank, size, port, function, args = task
+        os.environ |= {
+            "RANK": str(rank),
+            "WORLD_SIZE": str(size),
+            "LOCAL_RANK": str(rank),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "GLOO_SOCKET_IFNAME": "lo",
+        }
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                results.put((rank, "done", function(*args)))
+        except BaseException:
+            results.put((rank, "failed", traceback.format_exc()))
+
+
+class Pool:
+    """Processes that have imported PyTorch; started when asked for, ended when one of them fails."""
+
+    def __init__(self) -> None:
+        self.workers: list[Any] = []
+        self.queues: list[Any] = []
+        self.results: Any = None
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+            worker.join()
+        self.__init__()  # type: ignore[misc]
+
+    def run(self, size: int, function: Callable[..., Any], args: tuple, seconds: float) -> list:
+        context = mp.get_context("spawn")
+        if self.results is None:
+            self.results = context.Queue()
+        while len(self.workers) < size:
+            self.queues.append(context.Queue())
+            worker = context.Process(
+                target=_worker, args=(self.queues[-1], self.results), daemon=True
+            )
+            worker.start()
+            self.workers.append(worker)
+        port = free_port()
+        for rank in range(size):
+            self.queues[rank].put((rank, size, port, function, args))
+        found: dict[int, Any] = {}
+        deadline = time.monotonic() + seconds
+        try:
+            while len(found) < size:
+                left = max(0.1, deadline - time.monotonic())
+                rank, what, value = self.results.get(timeout=left)
+                if what == "failed":
+                    raise AssertionError(f"rank {rank} of {size}:\n{value}")
+                found[rank] = value
+        except BaseException:
+            self.close()
+            raise
+        return [found[r] for r in range(size)]
+
+
+POOL = Pool()
 
 
 def on_ranks(size: int, function: Callable[..., Any], *args: Any, seconds: float = 120) -> list:
-    """`function(*args)` in `size` new processes that make one world; what each returned, by rank."""
-    context = mp.get_context("spawn")
-    out = context.Queue()
-    port = free_port()
-    children = [
-        context.Process(target=_child, args=(r, size, port, function, args, out), daemon=True)
-        for r in range(size)
-    ]
-    for child in children:
-        child.start()
-    found: dict[int, Any] = {}
-    deadline = time.monotonic() + seconds
-    try:
-        while len(found) < size:
-            rank, what, value = out.get(timeout=max(0.1, deadline - time.monotonic()))
-            if what == "failed":
-                raise AssertionError(f"rank {rank} of {size}:\n{value}")
-            found[rank] = value
-        for child in children:
-            child.join(10)
-            assert child.exitcode == 0, f"exit code {child.exitcode}"
-    finally:
-        for child in children:
-            if child.is_alive():
-                child.kill()
-    return [found[r] for r in range(size)]
+    """`function(*args)` in `size` processes that make one world; what each returned, by rank."""
+    return POOL.run(size, function, args, seconds)
 
 
 def batch_of(cfg: ModelConfig, samples: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -195,3 +220,94 @@ def own_stage_norm(stage: torch.nn.Module) -> float:
     square = sum((local(p.grad).double() ** 2).sum() for p in stage.parameters())
     return float(square**0.5)
 
+
+
+def validated(cfg: ModelConfig, layout: Layout, folder: str, windows: int) -> tuple[float, int]:
+    """A validation loss, and again after a training step did not change it by being undone."""
+    from pathlib import Path
+
+    from model.data import ValidationSet
+    from model.shards import Stream, read_manifest
+
+    held = ValidationSet("a.main", Stream(read_manifest(Path(folder))), cfg.context, windows)
+    with world(layout, cfg) as ranks:
+        engine = make_engine(cfg, ranks, "float64")
+        first = engine.validation_loss(held)
+        assert engine.validation_loss(held) == first
+        return first
+
+
+def bfloat16_norms(steps: int) -> dict[str, Any]:
+    """How many weights of norms moved in a run that computes in bfloat16."""
+    cfg, layout = small(init_std=0.02), Layout(batch=4, micro_batch=4)
+    with world(layout, cfg) as ranks:
+        engine = make_engine(cfg, ranks, "bfloat16")
+        seen = []
+        engine.stage.blocks["0"].register_forward_hook(
+            lambda module, args, out: seen.append(str(out.dtype))
+        )
+        losses = []
+        for step in range(steps):
+            inputs, labels = batch_of(cfg, 4, seed=step % 3)
+            losses.append(
+                engine.step(micro_batches(ranks, inputs, labels, step), step, 6e-4).loss
+            )
+        norms = [whole(p) for n, p in engine.stage.named_parameters() if p.ndim == 1]
+        return {
+            "dtypes": {str(p.dtype) for p in engine.stage.parameters()},
+            "computed": seen[0],
+            "moved": int(sum((n != 1).sum() for n in norms)),
+            "of": sum(n.size for n in norms),
+            "losses": losses,
+        }
+
+
+def nan_at(cfg: ModelConfig, layout: Layout, at: int) -> dict[str, Any]:
+    """Five steps, a NaN in one gradient of rank 0 in one of them."""
+    with world(layout, cfg) as ranks:
+        engine = make_engine(cfg, ranks, "float32")
+        taken, losses, unchanged = [], [], False
+
+        def spoil(stage: Any) -> None:
+            if ranks.rank == 0:
+                next(iter(stage.parameters())).grad.to_local().view(-1)[0] = float("nan")
+
+        def everything() -> list[np.ndarray]:
+            moments = [m for s in engine.optimizer.state.values() for m in s.values()]
+            return [whole(x) for x in (*engine.stage.parameters(), *moments)]
+
+        for step in range(5):
+            inputs, labels = batch_of(cfg, layout.batch, seed=step)
+            before = everything()
+            result = engine.step(
+                micro_batches(ranks, inputs, labels, step), step, 1e-3, spoil if step == at else None
+            )
+            if step == at:
+                pairs = zip(before, everything(), strict=True)
+                unchanged = all(np.array_equal(a, b) for a, b in pairs)
+            taken.append(result.taken)
+            losses.append(result.loss)
+        return {
+            "taken": taken,
+            "losses": losses,
+            "unchanged": unchanged,
+            "skipped": engine.guard.skipped,
+        }
+
+
+def tiny_gradients(n: int) -> float:
+    """The sum, over its first, of n equal gradients of micro-batches computed in bfloat16."""
+    cfg = small()
+    totals = []
+    for count in (1, n):
+        layout = Layout(batch=count)
+        with world(layout, cfg) as ranks:
+            engine = make_engine(cfg, ranks, "bfloat16")
+            inputs, labels = batch_of(cfg, 1, seed=1)
+            labels[:] = inputs
+            one = MicroBatch(inputs[:, :8], labels[:, :8], (0,))
+            engine.gradients([one] * count, 0)
+            # The mean is over all labels: as many times smaller as there are micro-batches.
+            grad = whole(engine.stage.blocks["4"].feed.down.weight.grad)
+            totals.append(float(np.abs(grad).sum()) * count)
+    return totals[1] / totals[0]
