@@ -140,7 +140,9 @@ class Checkpoints:
         self.finish()
         final = self.folder / name_of(step)
         if final.exists():
-            raise CheckpointError(f"{final} is there already: move it away to train again from before")
+            raise CheckpointError(
+                f"{final} is there already: move it away to train again from before"
+            )
         scratch = final.with_suffix(".tmp")
         if dist.get_rank() == 0:
             shutil.rmtree(scratch, ignore_errors=True)

@@ -126,9 +126,7 @@ PRESETS = {
         vocabulary=65_536, hidden=4_096, layers=32, heads=32, ffn=11_008, context=4_096
     ),
     # For CPUs: a minute on two cores, and a few seconds.
-    "llama_4m": ModelConfig(
-        vocabulary=4_096, hidden=192, layers=6, heads=6, ffn=512, context=256
-    ),
+    "llama_4m": ModelConfig(vocabulary=4_096, hidden=192, layers=6, heads=6, ffn=512, context=256),
     "llama_tiny": ModelConfig(vocabulary=512, hidden=64, layers=4, heads=4, ffn=172, context=64),
     "gpt_tiny": ModelConfig(
         shape="gpt",

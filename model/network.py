@@ -152,7 +152,9 @@ class Head(nn.Module):
     def __init__(self, cfg: ModelConfig, tied: nn.Parameter | None) -> None:
         super().__init__()
         self.norm = _norm(cfg)
-        self.weight = nn.Parameter(torch.empty(cfg.vocabulary, cfg.hidden)) if tied is None else tied
+        self.weight = (
+            nn.Parameter(torch.empty(cfg.vocabulary, cfg.hidden)) if tied is None else tied
+        )
 
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
         x = self.norm(x)
@@ -167,7 +169,9 @@ class Stage(nn.Module):
     layers: which blocks, by their number in the whole model. backend: of attention.
     """
 
-    def __init__(self, cfg: ModelConfig, layers: Iterable[int] | None = None, backend: str = "sdpa"):
+    def __init__(
+        self, cfg: ModelConfig, layers: Iterable[int] | None = None, backend: str = "sdpa"
+    ):
         super().__init__()
         mine = list(range(cfg.layers) if layers is None else layers)
         self.cfg, self.backend = cfg, backend

@@ -37,9 +37,7 @@ def memory_gb(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
-def speed(
-    model: ModelConfig, tokens_per_s_per_rank: float, peak: float | None
-) -> dict[str, float]:
+def speed(model: ModelConfig, tokens_per_s_per_rank: float, peak: float | None) -> dict[str, float]:
     """Tokens/s of a rank, TFLOP/s, and MFU in both countings where the peak is known.
 
     The PaLM counting (attention not halved) is the one of the paper's 56.5 %.

@@ -6,17 +6,26 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.multiprocessing as mp
+from rich.console import Console
 
+from model.attention import Visible
 from model.config import IGNORED, ModelConfig
+from model.checkpoint import Checkpoints, load, newest, state_of
+from model.data import ValidationSet
 from model.engine import Engine, MicroBatch
 from model.layout import Layout
-from model.optimizer import OptimizerConfig
+from model.optimizer import OptimizerConfig, gradient_norm, local
 from model.ranks import Ranks, build_stage, world
+from model.run_config import read_config
+from model.shards import Stream, read_manifest
+from model.train import Run
+from model.watch import Watcher
 
 
 def free_port() -> int:
@@ -60,7 +69,8 @@ class Pool:
         self.__init__()  # type: ignore[misc]
 
     def run(self, size: int, function: Callable[..., Any], args: tuple, seconds: float) -> list:
-        context = mp.get_context("spawn")
+        context = mp.get_context("forkserver")  # which imports PyTorch once for all
+        context.set_forkserver_preload(["tests.model.cases"])
         if self.results is None:
             self.results = context.Queue()
         while len(self.workers) < size:
@@ -154,8 +164,6 @@ def make_engine(
 
 def gradients_of(cfg: ModelConfig, layout: Layout, compute: str, fault: str = "") -> dict[str, Any]:
     """After one step's backward passes: gradients by name, loss, norm."""
-    from model.optimizer import gradient_norm
-
     with world(layout, cfg) as ranks, planted(fault):
         engine = make_engine(cfg, ranks, compute)
         inputs, labels = batch_of(cfg, layout.batch)
@@ -215,20 +223,12 @@ class planted:  # noqa: N801
 
 
 def own_stage_norm(stage: torch.nn.Module) -> float:
-    from model.optimizer import local
-
     square = sum((local(p.grad).double() ** 2).sum() for p in stage.parameters())
     return float(square**0.5)
 
 
-
 def validated(cfg: ModelConfig, layout: Layout, folder: str, windows: int) -> tuple[float, int]:
     """A validation loss, and again after a training step did not change it by being undone."""
-    from pathlib import Path
-
-    from model.data import ValidationSet
-    from model.shards import Stream, read_manifest
-
     held = ValidationSet("a.main", Stream(read_manifest(Path(folder))), cfg.context, windows)
     with world(layout, cfg) as ranks:
         engine = make_engine(cfg, ranks, "float64")
@@ -249,9 +249,7 @@ def bfloat16_norms(steps: int) -> dict[str, Any]:
         losses = []
         for step in range(steps):
             inputs, labels = batch_of(cfg, 4, seed=step % 3)
-            losses.append(
-                engine.step(micro_batches(ranks, inputs, labels, step), step, 6e-4).loss
-            )
+            losses.append(engine.step(micro_batches(ranks, inputs, labels, step), step, 6e-4).loss)
         norms = [whole(p) for n, p in engine.stage.named_parameters() if p.ndim == 1]
         return {
             "dtypes": {str(p.dtype) for p in engine.stage.parameters()},
@@ -280,7 +278,10 @@ def nan_at(cfg: ModelConfig, layout: Layout, at: int) -> dict[str, Any]:
             inputs, labels = batch_of(cfg, layout.batch, seed=step)
             before = everything()
             result = engine.step(
-                micro_batches(ranks, inputs, labels, step), step, 1e-3, spoil if step == at else None
+                micro_batches(ranks, inputs, labels, step),
+                step,
+                1e-3,
+                spoil if step == at else None,
             )
             if step == at:
                 pairs = zip(before, everything(), strict=True)
@@ -311,3 +312,124 @@ def tiny_gradients(n: int) -> float:
             grad = whole(engine.stage.blocks["4"].feed.down.weight.grad)
             totals.append(float(np.abs(grad).sum()) * count)
     return totals[1] / totals[0]
+
+
+def contents(engine: Engine) -> dict[str, np.ndarray]:
+    """All tensors of a checkpoint, whole."""
+    return {k: whole(v) for k, v in state_of(engine.stage, engine.optimizer).items()}
+
+
+def write_checkpoint(
+    cfg: ModelConfig, layout: Layout, folder: str, late: bool = False
+) -> dict[str, np.ndarray]:
+    """Two steps, a checkpoint, one step more; what was in it."""
+    with world(layout, cfg) as ranks:
+        engine = make_engine(cfg, ranks, "float32")
+        checkpoints = Checkpoints(Path(folder), asynchronous=late)
+        checkpoints.prepare()
+        for step in range(3):
+            if step == 2:
+                kept = contents(engine)
+                card = {"milestone": None}
+                checkpoints.save(2, engine.stage, engine.optimizer, card)
+            inputs, labels = batch_of(cfg, layout.batch, seed=step)
+            engine.step(micro_batches(ranks, inputs, labels, step), step, 1e-2)
+            checkpoints.poll()
+        checkpoints.finish()
+        return kept
+
+
+def read_checkpoint(cfg: ModelConfig, layout: Layout, folder: str) -> dict[str, np.ndarray]:
+    with world(layout, cfg) as ranks:
+        engine = make_engine(cfg, ranks, "float32")
+        found = newest(Path(folder))
+        assert found is not None
+        load(found, engine.stage, engine.optimizer)
+        return contents(engine)
+
+
+def gathered_are_loaded(cfg: ModelConfig, layout: Layout, folder: str) -> bool:
+    """After validation has gathered the initial weights, and a load: gathered == cast(master)."""
+    with world(layout, cfg) as ranks:
+        engine = make_engine(cfg, ranks, "bfloat16")
+        tokens = torch.from_numpy(batch_of(cfg, 2)[0])
+        with torch.no_grad():
+            engine.stage(tokens, Visible())
+        found = newest(Path(folder))
+        assert found is not None
+        load(found, engine.stage, engine.optimizer)
+        master = {n: whole(p) for n, p in engine.stage.named_parameters()}
+        with torch.no_grad():
+            engine.stage(tokens, Visible())
+        good = True
+        for n, p in engine.stage.named_parameters():
+            assert p.dtype == torch.bfloat16
+            cast = torch.from_numpy(master[n]).to(torch.bfloat16)
+            good &= torch.equal(p.detach().to("cpu"), cast)
+        return good
+
+
+def many_checkpoints(cfg: ModelConfig, layout: Layout, folder: str, keep: int) -> None:
+    with world(layout, cfg) as ranks:
+        engine = make_engine(cfg, ranks, "float32")
+        checkpoints = Checkpoints(Path(folder), keep=keep)
+        checkpoints.prepare()
+        for step in range(1, 7):
+            name = "even" if step in (2, 4) else None
+            checkpoints.save(step, engine.stage, engine.optimizer, {"milestone": name})
+
+
+def fill(engine: Engine, value: float) -> None:
+    """Sets every number of a checkpoint."""
+    for tensor in state_of(engine.stage, engine.optimizer).values():
+        local(tensor).fill_(value)
+
+
+def values_of_checkpoint(folder: str) -> set[float]:
+    """The different numbers in a checkpoint of `tests.model.saver`."""
+    cfg = small(hidden=96, vocabulary=4001, ffn=301)
+    with world(Layout(batch=1), cfg) as ranks:
+        engine = make_engine(cfg, ranks, "float32")
+        load(Path(folder), engine.stage, engine.optimizer)
+        return {float(x) for tensor in contents(engine).values() for x in np.unique(tensor)}
+
+
+def run_training(config: str, changes: tuple[str, ...], until: int | None) -> dict[str, Any]:
+    """Resumes a run and trains to a step; samples by step, and the state after.
+
+    A change `nan=K` spoils the gradient of step K.
+    """
+    at = [int(c.removeprefix("nan=")) for c in changes if c.startswith("nan=")]
+    cfg = read_config(Path(config), [c for c in changes if not c.startswith("nan=")])
+    size = int(os.environ["WORLD_SIZE"])
+    with world(cfg.layout.of(size), cfg.model) as ranks:
+        run = Run(cfg, ranks)
+        found = run.resume()
+        samples: dict[int, list[Any]] = {}
+        real = run.data.samples
+
+        def noted(step: int, places: range) -> list[Any]:
+            some = real(step, places)
+            samples.setdefault(step, []).extend(some)
+            return some
+
+        run.data.samples = noted  # type: ignore[method-assign, assignment]
+
+        def spoil(step: int, stage: Any) -> None:
+            if step in at and ranks.rank == 0:
+                next(iter(stage.parameters())).grad.to_local().view(-1)[0] = float("nan")
+
+        with Watcher(cfg.out, ranks.rank == 0, run.steps, console=Console(quiet=True)) as watcher:
+            watcher.resume(run.step)
+            run.train(run.steps if until is None else until, watcher, spoil=spoil)
+        state = {
+            k: local(v).clone().numpy()
+            for k, v in state_of(run.engine.stage, run.engine.optimizer).items()
+        }
+        return {
+            "found": found and found.name,
+            "samples": samples,
+            "shards": state,
+            "whole": contents(run.engine),
+            "losses": run.losses,
+        }

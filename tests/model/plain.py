@@ -57,9 +57,7 @@ def plain_llama(w: dict[str, A], tokens: NDArray[np.int64], cfg: ModelConfig) ->
         for i in range(cfg.layers):
             b = f"blocks.{i}"
             y = norm(x, f"{b}.attention_norm")
-            q, k, v = (
-                y @ w[f"{b}.attention.{p}.weight"].T for p in ("query", "key", "value")
-            )
+            q, k, v = (y @ w[f"{b}.attention.{p}.weight"].T for p in ("query", "key", "value"))
             q, k = (rope(z, cfg.heads, cfg.rope_theta) for z in (q, k))
             x = x + attention(q, k, v, cfg.heads) @ w[f"{b}.attention.output.weight"].T
             y = norm(x, f"{b}.feed_norm")

@@ -50,9 +50,7 @@ def worst(found: list[dict[str, Any]], expected: dict[str, Any], what: str) -> f
 
 
 def layout(data_parallel: int, stages: int, micro_batch: int) -> Layout:
-    return Layout(
-        data_parallel=data_parallel, stages=stages, batch=BATCH, micro_batch=micro_batch
-    )
+    return Layout(data_parallel=data_parallel, stages=stages, batch=BATCH, micro_batch=micro_batch)
 
 
 # micro_batch x micro-batches of a rank: the splits (8, 4) and (2, 16) of a step among them.
@@ -159,12 +157,9 @@ def test_a_wrong_scale_is_a_thousand_bounds_away(fault: str, lay: Layout) -> Non
 def test_the_norm_of_one_stage_is_a_thousand_bounds_away() -> None:
     """torchtitan 596: each stage clipped by its own norm."""
     expected = alone(cases.trained, "float32", 2, 0.7)
-    found = cases.on_ranks(
-        2, cases.trained, CFG, layout(1, 2, 4), "float32", 2, 0.7, "stage_norm"
-    )
+    found = cases.on_ranks(2, cases.trained, CFG, layout(1, 2, 4), "float32", 2, 0.7, "stage_norm")
     assert any(
-        abs(rank["norms"][0] / expected["norms"][0] - 1) > 1000 * BOUND["float32"]
-        for rank in found
+        abs(rank["norms"][0] / expected["norms"][0] - 1) > 1000 * BOUND["float32"] for rank in found
     )
     assert worst(found, expected, "params") > 1000 * 1e-6
 
@@ -178,9 +173,7 @@ def test_dropout_is_the_same_on_all_layouts(lay: Layout) -> None:
     expected = cases.on_ranks(1, cases.gradients_of, cfg, whole, "float64")[0]
     found = cases.on_ranks(lay.world, cases.gradients_of, cfg, lay, "float64")
     assert worst(found, expected, "grads") <= BOUND["float64"]
-    dry = cases.on_ranks(
-        1, cases.gradients_of, cases.small(shape="gpt"), whole, "float64"
-    )[0]
+    dry = cases.on_ranks(1, cases.gradients_of, cases.small(shape="gpt"), whole, "float64")[0]
     assert worst([dry], expected, "grads") > 0.05
 
 

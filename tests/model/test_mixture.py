@@ -37,9 +37,9 @@ def test_stage_two_of_the_paper_averages_20_percent_stem() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    weights=st.lists(
-        st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=22
-    ).filter(lambda w: sum(a for a, _ in w) > 0.1 and sum(b for _, b in w) > 0.1),
+    weights=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=22).filter(
+        lambda w: sum(a for a, _ in w) > 0.1 and sum(b for _, b in w) > 0.1
+    ),
     power=st.sampled_from([0.5, 1.0, 2.0, 3.0]),
     batch=st.integers(1, 64),
     steps=st.integers(1, 200),

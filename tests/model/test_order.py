@@ -1,4 +1,4 @@
-"""The Feistel shuffle: a permutation for every n, different for every key, far from the identity."""
+"""The Feistel shuffle: a permutation for every n, another for every key."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The 1F1B schedule: its order, no deadlock with messages that block, and PyTorch's own as oracle."""
+"""1F1B: its order, no deadlock with messages that block, PyTorch's own schedule as oracle."""
 
 import pytest
 
@@ -94,9 +94,7 @@ def simulate(orders: list[list[Action]]) -> int:
 def test_no_stage_waits_for_ever_and_the_bubble_is_that_of_1f1b(
     stages: int, micro_batches: int
 ) -> None:
-    orders = [
-        with_talk(passes(stages, s, micro_batches), stages, s) for s in range(stages)
-    ]
+    orders = [with_talk(passes(stages, s, micro_batches), stages, s) for s in range(stages)]
     # Passes of equal length: m forward, m backward, and p - 1 of each waiting.
     assert simulate(orders) == 2 * (micro_batches + stages - 1)
     order = [with_talk(forward_only(micro_batches), stages, s) for s in range(stages)]
@@ -147,9 +145,12 @@ def oracle(cfg, layout, compute):  # type: ignore[no-untyped-def]
                 return self.stage(x, Visible())
 
         def loss(logits, y):  # type: ignore[no-untyped-def]
-            return torch.nn.functional.cross_entropy(
-                logits.flatten(0, 1), y.flatten(), ignore_index=IGNORED, reduction="sum"
-            ) / count
+            return (
+                torch.nn.functional.cross_entropy(
+                    logits.flatten(0, 1), y.flatten(), ignore_index=IGNORED, reduction="sum"
+                )
+                / count
+            )
 
         part = PipelineStage(Plain(), ranks.stage, layout.stages, torch.device("cpu"))
         schedule = Schedule1F1B(part, layout.micro_batches, loss_fn=loss, scale_grads=False)
