@@ -107,6 +107,7 @@ class RunConfig:
     compute: str  # float32, bfloat16, float64
     attention: str
     compile: bool
+    weights: Path | None  # a Hugging Face Llama to start from
     model: ModelConfig
     data: DataConfig
     plan_path: Path
@@ -150,6 +151,7 @@ class _Run:
     compute: str = "float32"
     attention: str = "auto"
     compile: bool = False
+    weights: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +197,7 @@ def read_config(path: Path, changes: Sequence[str] = ()) -> RunConfig:
         compute=f.run.compute,
         attention=f.run.attention,
         compile=f.run.compile,
+        weights=None if f.run.weights is None else path.parent / f.run.weights,
         model=model,
         data=f.data,
         plan_path=path.parent / f.data.plan,

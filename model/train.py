@@ -22,6 +22,7 @@ from model import attention
 from model.checkpoint import CheckpointError, Checkpoints, load, newest, read_card
 from model.data import TrainingData, ValidationSet, validation_sets
 from model.engine import Engine, MicroBatch, StepResult
+from model.huggingface import load_weights
 from model.mixture import read_plan
 from model.network import Stage
 from model.ranks import DTYPES, Ranks, build_stage, world
@@ -72,7 +73,7 @@ class Run:
         self.losses: dict[str, float] = {}
 
     def resume(self) -> Path | None:
-        """Goes on from the last complete checkpoint, if there is one.
+        """Goes on from the last complete checkpoint, if there is one; else from `run.weights`.
 
         Raises:
             CheckpointError: it is of another model, other data or other sessions.
@@ -80,6 +81,8 @@ class Run:
         self.checkpoints.prepare()
         found = newest(self.checkpoints.folder)
         if found is None:
+            if self.cfg.weights is not None:
+                load_weights(self.cfg.weights, self.engine.stage)
             return None
         card = read_card(found)
         now = self._decided(card["step"])
@@ -140,6 +143,7 @@ class Run:
             "guard": self.engine.guard.state(),
             "layout": dataclasses.asdict(layout),
             "torch": torch.__version__,
+            "weights": None if self.cfg.weights is None else str(self.cfg.weights),
             **self._decided(self.step),
         }
         self.checkpoints.save(self.step, self.engine.stage, self.engine.optimizer, card)
@@ -265,7 +269,7 @@ def _opening(run: Run, found: Path | None) -> str:
         f"{cfg.layout.batch * cfg.model.context:,} tokens; {layout.data_parallel} data parallel x "
         f"{layout.stages} stages, {layout.micro_batches} micro-batches; {cfg.compute} on "
         f"{run.ranks.device.type}, attention: {run.backend}; "
-        + (f"goes on from {found}" if found else "starts from scratch")
+        + (f"goes on from {found}" if found else f"starts from {cfg.weights or 'scratch'}")
     )
 
 
