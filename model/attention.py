@@ -94,7 +94,7 @@ def attend(
     q, k, v = (x.flatten(0, 1) for x in (query, key, value))
     ends, longest = seen.ends, seen.longest
     if backend == "flash_attn":
-        from flash_attn import flash_attn_varlen_func  # type: ignore[import-not-found]
+        from flash_attn import flash_attn_varlen_func
 
         out = flash_attn_varlen_func(
             q, k, v, ends, ends, longest, longest, dropout_p=dropout, causal=True
@@ -105,4 +105,4 @@ def attend(
         from torch.nn.attention.varlen import varlen_attn
 
         out = varlen_attn(q, k, v, ends, ends, longest, longest, window_size=(-1, 0))
-    return out.view_as(query)  # type: ignore[no-any-return]
+    return out.view_as(query)

@@ -45,7 +45,7 @@ def complete(folder: Path) -> list[Path]:
 
 
 def newest(folder: Path) -> Path | None:
-    """The last complete checkpoint. `latest` may be one behind, after a kill between two renames."""
+    """The last complete checkpoint; `latest` may be one behind, after a kill between renames."""
     found = complete(folder)
     return found[-1] if found else None
 

@@ -178,7 +178,7 @@ class TrainingData:
 
 
 class ValidationSet:
-    """The first windows of one domain's validation shards, in order, padded to a number of ranks."""
+    """The first windows of one domain's validation shards, in order; padding beyond them."""
 
     def __init__(self, name: str, stream: Stream, context: int, limit: int) -> None:
         """limit: windows at most."""

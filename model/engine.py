@@ -1,4 +1,4 @@
-"""One step of training, one validation loss: everything that is done with tensors, on every rank."""
+"""One step of training, one validation loss: what every rank does with tensors."""
 
 import math
 from collections.abc import Callable
@@ -58,7 +58,7 @@ class _Work:
         seen = visible(inputs, e.eos, e.stage.backend)
         out = e.stage(inputs if received is None else received, seen, labels, noise)
         scaled = e.ranks.last and self.scale is not None
-        return out * self.scale if scaled else out  # type: ignore[no-any-return]
+        return out * self.scale if scaled else out
 
     def before_backward(self, micro_batch: int) -> None:
         last_backward(self.engine.stage, micro_batch == len(self.batches) - 1)

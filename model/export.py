@@ -87,7 +87,8 @@ def model_card(card: dict[str, Any], cfg: ModelConfig, dtype: str) -> str:
 
 {cfg.parameters():,} parameters ({cfg.layers} layers, hidden {cfg.hidden}, {cfg.heads} heads, FFN
 {cfg.ffn}, context {cfg.context}, vocabulary {cfg.vocabulary}), weights in {dtype}.
-Trained on {card["tokens"]:,} tokens ({card["samples"]:,} samples). Tokenizer SHA-256: `{card["tokenizer"]}`.
+Trained on {card["tokens"]:,} tokens ({card["samples"]:,} samples).
+Tokenizer SHA-256: `{card["tokenizer"]}`.
 
 Sessions:
 
@@ -101,7 +102,8 @@ Sessions:
 |---|---|
 {epochs}
 
-Steps left out for their gradient: {card["guard"]["skipped"]}. Seed {card["seed"]}, PyTorch {card["torch"]}.
+Steps left out for their gradient: {card["guard"]["skipped"]}.
+Seed {card["seed"]}, PyTorch {card["torch"]}.
 """
 
 

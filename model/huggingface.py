@@ -139,7 +139,8 @@ def write_weights(
             size = 0
         groups[-1].append(name)
         size += bytes_
-    where, total = {}, 0
+    where: dict[str, str] = {}
+    total = 0
     for i, names in enumerate(groups):
         file = f"model-{i + 1:05d}-of-{len(groups):05d}.safetensors"
         if len(groups) == 1:

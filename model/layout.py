@@ -43,7 +43,7 @@ class Layout:
         return self.batch // (self.data_parallel * self.micro_batch)
 
     def place(self, rank: int) -> tuple[int, int]:
-        """(stage, data parallel rank): neighbours in rank share a stage, whose traffic is the larger."""
+        """(stage, data parallel rank). Neighbours share a stage: its traffic is the larger."""
         return divmod(rank, self.data_parallel)
 
     def samples(self, data_rank: int, micro_batch: int) -> range:

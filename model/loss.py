@@ -62,4 +62,4 @@ def summed_cross_entropy(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tens
     hidden: [tokens, size]. weight: [vocabulary, size]. labels: [tokens], IGNORED where none.
     """
     rows = max(64, _LOGITS // len(weight))
-    return _SummedCrossEntropy.apply(hidden, weight, labels, rows)  # type: ignore[no-any-return]
+    return _SummedCrossEntropy.apply(hidden, weight, labels, rows)

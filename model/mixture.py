@@ -50,7 +50,7 @@ class Phase:
         x = np.asarray(x, np.float64)[..., None]
         inside = np.minimum(x, 1.0)
         ramp = (self.end - self.start) * inside ** (self.power + 1) / (self.power + 1)
-        return self.start * inside + ramp + self.end * (x - inside)  # type: ignore[no-any-return]
+        return self.start * inside + ramp + self.end * (x - inside)
 
     def counts(self, samples: NDArray[np.int64] | int, total: int) -> NDArray[np.int64]:
         """How many of the first `samples` of the phase's `total` samples each domain gives.
@@ -64,7 +64,7 @@ class Phase:
         low = np.zeros(len(wanted))
         high = wanted + float(len(self.start)) + 1.0
 
-        def due(time: NDArray[np.float64]) -> NDArray[np.int64]:
+        def due(time: NDArray[Any]) -> NDArray[np.int64]:
             at = np.floor(total * self.given(time / total) + 0.5)
             return at.astype(np.int64)
 
@@ -81,7 +81,7 @@ class Phase:
             counts[:, column] -= back
             surplus = surplus - back
         assert (surplus == 0).all()
-        return counts if np.ndim(samples) else counts[0]  # type: ignore[no-any-return]
+        return counts if np.ndim(samples) else counts[0]
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class RMSNorm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
         return F.rms_norm(x, self.weight.shape, self.weight, self.epsilon)
 
 
@@ -66,6 +67,7 @@ class Attention(nn.Module):
         self.cfg, self.place, self.backend = cfg, place, backend
 
     def forward(self, x: Tensor, seen: Visible, noise: Noise | None) -> Tensor:
+        """[batch, time, hidden] to the same."""
         batch, time, hidden = x.shape
         split = (batch, time, self.cfg.heads, self.cfg.head_size)
         q, k, v = (f(x).view(split) for f in (self.query, self.key, self.value))
@@ -77,7 +79,7 @@ class Attention(nn.Module):
             out = attend(q, k, v, seen, self.backend)
         else:
             out = self._noisy(q, k, v, seen, noise)
-        return self.output(out.reshape(batch, time, hidden))  # type: ignore[no-any-return]
+        return self.output(out.reshape(batch, time, hidden))
 
     def _noisy(self, q: Tensor, k: Tensor, v: Tensor, seen: Visible, noise: Noise) -> Tensor:
         """Sample by sample, so that the mask of one does not depend on its neighbours."""
@@ -109,8 +111,9 @@ class Feed(nn.Module):
         self.down = nn.Linear(cfg.ffn, cfg.hidden, bias=biased)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[..., hidden] to the same."""
         wide = F.silu(self.gate(x)) * self.up(x) if self.gated else F.gelu(self.up(x))
-        return self.down(wide)  # type: ignore[no-any-return]
+        return self.down(wide)
 
 
 class Block(nn.Module):
@@ -125,10 +128,11 @@ class Block(nn.Module):
         self.feed = Feed(cfg)
 
     def forward(self, x: Tensor, seen: Visible, noise: Noise | None = None) -> Tensor:
+        """[batch, time, hidden] to the same."""
         y = self.attention(self.attention_norm(x), seen, noise)
         x = x + (y if noise is None else noise.drop(y, f"{self.place}.attention"))
         y = self.feed(self.feed_norm(x))
-        return x + (y if noise is None else noise.drop(y, f"{self.place}.feed"))  # type: ignore[no-any-return]
+        return x + (y if noise is None else noise.drop(y, f"{self.place}.feed"))
 
 
 class Embedding(nn.Module):
@@ -140,6 +144,7 @@ class Embedding(nn.Module):
         self.positions = nn.Embedding(cfg.context, cfg.hidden) if cfg.shape == "gpt" else None
 
     def forward(self, tokens: Tensor, noise: Noise | None = None) -> Tensor:
+        """[batch, time] to [batch, time, hidden]."""
         x = self.tokens(tokens)
         if self.positions is not None:
             x = x + self.positions(torch.arange(tokens.shape[1], device=tokens.device))
@@ -157,6 +162,7 @@ class Head(nn.Module):
         )
 
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """The summed loss, or logits [batch, time, vocabulary] where labels is None."""
         x = self.norm(x)
         if labels is None:
             return F.linear(x, self.weight)

@@ -29,7 +29,7 @@ class Noise:
         return [seed_of(self.seed, self.step, sample, place) for sample in self.samples]
 
     def drop(self, x: Tensor, place: str) -> Tensor:
-        """x [batch, ...] with a share of its numbers at 0 and the others scaled up."""
+        """X [batch, ...] with a share of its numbers at 0 and the others scaled up."""
         keep = torch.empty_like(x)
         for row, seed in zip(keep, self.seeds(place), strict=True):
             row.bernoulli_(1 - self.share, generator=torch.Generator(x.device).manual_seed(seed))

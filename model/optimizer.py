@@ -83,7 +83,7 @@ def scale_gradients(stage: nn.Module, factor: float) -> None:
 
 @dataclass
 class Guard:
-    """Decides from a step's gradient norm whether it counts; the same on all ranks, as the norm is."""
+    """Decides from a step's gradient norm whether it counts; on all ranks alike, as the norm is."""
 
     cfg: OptimizerConfig
     norms: deque[float] = field(init=False)

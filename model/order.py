@@ -33,7 +33,7 @@ def permuted(index: NDArray[np.int64], n: int, key: NDArray[np.uint64]) -> NDArr
         ValueError: an index outside of it.
     """
     index = np.asarray(index, np.int64)
-    if n < 1 or (len(index) and not (0 <= index.min() and index.max() < n)):
+    if n < 1 or (len(index) and not (index.min() >= 0 and index.max() < n)):
         raise ValueError(f"indices must be in [0, {n})")
     half = np.uint64(max(1, ((n - 1).bit_length() + 1) // 2))
     mask = (np.uint64(1) << half) - np.uint64(1)

@@ -1,8 +1,8 @@
 """1F1B: the order in which a pipeline stage works and talks, as a pure function; and its executor.
 
 After a warm-up of forward passes each stage alternates one forward and one backward pass, so that
-no more than `stages - stage` micro-batches are in flight. Every stage posts what it sends
-and receives between two passes as one batch, so that neighbours never wait for each other crosswise.
+no more than `stages - stage` micro-batches are in flight. What a stage sends and receives between
+two passes is posted as one batch, so that neighbours never wait for each other crosswise.
 (PipeDream-flush; Narayanan et al. 2021, section 2.2.1. `torch.distributed.pipelining` has the
 same schedule, but reduces gradients only after the last pass: no overlap.)
 """
@@ -135,10 +135,9 @@ def execute(
             key = (talk.of, talk.micro_batch)
             if talk.kind == RECEIVE:
                 tensor = inbox[key] = empty()
-                op = dist.irecv
             else:
                 tensor = outbox.pop(key).contiguous()
-                op = dist.isend
+            op = dist.irecv if talk.kind == RECEIVE else dist.isend
             kept.append(tensor)  # until sent
             posted.append(dist.P2POp(op, tensor, peer(talk.peer), group))
         for request in dist.batch_isend_irecv(posted):

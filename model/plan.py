@@ -100,8 +100,8 @@ def memory_terms(cfg: ModelConfig, at: Parallel) -> tuple[float, float]:
     """
     found = []
     for stage in range(at.pipeline):
-        blocks, _, parameters, _ = _sizes(cfg, at.pipeline, stage)
-        parameters /= at.tensor
+        blocks, _, total, _ = _sizes(cfg, at.pipeline, stage)
+        parameters = total / at.tensor
         fixed = 6 * parameters + 12 * parameters / at.data
         wide = 3 if cfg.shape == "llama" else 2
         per_number = 10 + (8 + 2 * wide * cfg.ffn / cfg.hidden) / at.tensor
@@ -192,9 +192,8 @@ def table(cfg: ModelConfig, found: list[Parallel], gpu: str, tokens: float) -> l
         fits = "yes" if gigabytes <= room else "OOM"
         star = "* " if row is best else "  "
         other = "" if at.tensor == 1 else "   (no tensor parallelism here)"
-        lines.append(
-            f"{star}{name:<18}{gigabytes:>7.1f} {fits:>5}{speed:>14,.0f}{mfu:>8.1%}{days:>8.1f}{other}"
-        )
+        numbers = f"{gigabytes:>7.1f} {fits:>5}{speed:>14,.0f}{mfu:>8.1%}{days:>8.1f}"
+        lines.append(f"{star}{name:<18}{numbers}{other}")
     return lines
 
 
@@ -204,7 +203,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--preset", choices=sorted(PRESETS), default="skywork_13b")
     parser.add_argument("--gpus", type=int, required=True)
     parser.add_argument("--gpu", choices=sorted(GPUS), default="a800")
-    parser.add_argument("--batch", type=int, default=4096, help="samples a step (section 3.6: 4096)")
+    parser.add_argument(
+        "--batch", type=int, default=4096, help="samples a step (section 3.6: 4096)"
+    )
     parser.add_argument("--micro-batch", type=int, default=1)
     parser.add_argument("--tokens", type=float, default=3.2e12, help="for the days")
     args = parser.parse_args(argv)

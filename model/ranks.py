@@ -1,4 +1,4 @@
-"""The processes of a run: device, groups, and a stage's model sharded over its data parallel ranks."""
+"""The processes of a run: device, groups, and a stage's model sharded over its ranks."""
 
 import datetime
 import os
@@ -64,7 +64,7 @@ class Ranks:
 
 @contextmanager
 def world(layout: Layout, model: ModelConfig, minutes: float = 30.0) -> Iterator[Ranks]:
-    """This process in the world that torchrun made, or in one of its own; left again at the end.
+    """A process in the world that torchrun made, or in one of its own; left again at the end.
 
     minutes: after which a rank that waits for another gives up.
 
@@ -100,7 +100,7 @@ _CPU = torch.device("cpu")
 def build_stage(
     cfg: ModelConfig, ranks: Ranks, *, compute: str, seed: int, backend: str, compiled: bool = False
 ) -> Stage:
-    """This rank's stage, sharded as ZeRO-1 and initialised.
+    """A rank's stage, sharded as ZeRO-1 and initialised.
 
     Master weights, gradients and their sum over ranks are float32 (float64 where `compute` is);
     `compute`: the type of forward and backward passes. Parameters stay gathered from the first

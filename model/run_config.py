@@ -141,7 +141,7 @@ class RunConfig:
             "document_mask": self.data.document_mask,
             "seed": self.seed,
         }
-        return json.loads(json.dumps(said))  # type: ignore[no-any-return]
+        return json.loads(json.dumps(said))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,6 @@ class Schedule:
         falling = max(1, round(steps * self.decay_fraction))
         done = min(1.0, max(0.0, (step + 1 - (steps - falling)) / falling))
         if self.decay_shape == "exponential":
-            return self.peak ** (1 - done) * self.final**done
+            return float(self.peak ** (1 - done) * self.final**done)
         left = 1 - (done if self.decay_shape == "linear" else math.sqrt(done))
         return self.final + (self.peak - self.final) * left

@@ -62,12 +62,12 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
         if args[-1] is not Ellipsis and len(value) != len(args):
             raise SettingsError(f"{where}: must have {len(args)} items, got {value!r}")
         return tuple(_coerce(v, args[0], f"{where}[{i}]") for i, v in enumerate(value))
-    if dataclasses.is_dataclass(hint):
-        if isinstance(value, hint):  # type: ignore[arg-type]
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        if isinstance(value, hint):
             return value
         if not isinstance(value, Mapping):
             raise SettingsError(f"{where}: must be a table, got {value!r}")
-        return build(hint, value, where)  # type: ignore[arg-type]
+        return build(hint, value, where)
     if hint is float and type(value) is int:
         return float(value)
     if type(value) is not hint:  # bool is an int in Python, and not meant as one here

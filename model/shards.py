@@ -10,7 +10,7 @@ import json
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,9 +56,18 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path}: format {raw.get('format')!r} version {raw.get('version')!r}, "
             f"read are {FORMAT!r} version {VERSION}"
         )
-    names = ("domain", "split", "tokenizer", "vocabulary", "eos", "tokens", "documents")
     try:
-        found = Manifest(folder, *(raw[n] for n in names), tuple(raw["files"]))
+        found = Manifest(
+            folder=folder,
+            domain=raw["domain"],
+            split=raw["split"],
+            tokenizer=raw["tokenizer"],
+            vocabulary=raw["vocabulary"],
+            eos=raw["eos"],
+            tokens=raw["tokens"],
+            documents=raw["documents"],
+            files=tuple(raw["files"]),
+        )
         sums = {n: sum(f[n] for f in found.files) for n in ("tokens", "documents")}
         sizes = [
             (folder / f[name], count * width)
@@ -103,7 +112,7 @@ def verify(manifest: Manifest) -> None:
 class Stream:
     """All tokens of one domain as one array, in the manifest's order of files."""
 
-    _maps: "OrderedDict[Path, NDArray[np.uint16]]" = OrderedDict()
+    _maps: ClassVar[OrderedDict[Path, NDArray[np.uint16]]] = OrderedDict()
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest

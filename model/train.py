@@ -103,7 +103,7 @@ class Run:
         return {"data": self.data.fingerprint(step), **self.cfg.card(begun)}
 
     def micro_batches(self, step: int) -> list[MicroBatch]:
-        """This rank's part of a step."""
+        """The part of a step that is this rank's."""
         layout, found = self.ranks.layout, []
         for i in range(layout.micro_batches):
             samples = self.data.samples(step, layout.samples(self.ranks.data_rank, i))

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 import torch.multiprocessing as mp
 from rich.console import Console
 
 from model.attention import Visible
-from model.config import IGNORED, ModelConfig
 from model.checkpoint import Checkpoints, load, newest, state_of
+from model.config import IGNORED, ModelConfig
 from model.data import ValidationSet
 from model.engine import Engine, MicroBatch
 from model.layout import Layout
@@ -55,7 +56,7 @@ def _worker(tasks: Any, results: Any) -> None:
 
 
 class Pool:
-    """Processes that have imported PyTorch; started when asked for, ended when one of them fails."""
+    """Processes that have imported PyTorch, started when asked for, ended when one fails."""
 
     def __init__(self) -> None:
         self.workers: list[Any] = []
@@ -188,19 +189,17 @@ def trained(
         return {"losses": losses, "norms": norms, "params": params}
 
 
-class planted:  # noqa: N801
+class planted:
     """A fault that others reported, in this process, for the time of a `with`."""
 
     def __init__(self, fault: str) -> None:
         self.fault = fault
 
     def __enter__(self) -> None:
-        from pytest import MonkeyPatch
-
         import model.engine
         import model.optimizer
 
-        self.patch = MonkeyPatch()
+        self.patch = pytest.MonkeyPatch()
         if self.fault == "scale":  # each rank divides by its own labels (torchtitan 2972)
             real = torch.distributed.all_reduce
             calls = []

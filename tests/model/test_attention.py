@@ -1,5 +1,6 @@
 """Attention against the formula; who sees whom; backends that are not there."""
 
+import itertools
 import math
 
 import pytest
@@ -49,7 +50,7 @@ def test_ends_of_documents_for_variable_length_kernels() -> None:
 def test_the_ends_and_the_mask_say_the_same() -> None:
     mask = visible(TOKENS, EOS, "sdpa").mask[:, 0]
     ends = visible(TOKENS, EOS, "varlen").ends.tolist()
-    for a, b in zip(ends, ends[1:], strict=False):
+    for a, b in itertools.pairwise(ends):
         row, first, last = a // 9, a % 9, (b - 1) % 9 + 1
         assert mask[row, first:last, first:last].tril().sum() == (b - a) * (b - a + 1) // 2
         assert mask[row, first:last].sum() == (b - a) * (b - a + 1) // 2

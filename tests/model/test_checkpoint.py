@@ -1,4 +1,4 @@
-"""Checkpoints: complete or not there, whatever layout wrote or reads them, wherever it was killed."""
+"""Checkpoints: complete or not there, whatever layout wrote them, wherever it was killed."""
 
 import json
 import os
@@ -105,9 +105,8 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path, damage: str) -> None:
 POINTS = ["begin", "written", "card", "renamed", "latest", "removing"]
 
 
-@pytest.mark.parametrize(
-    "point", [pytest.param(p, marks=[] if p == "renamed" else pytest.mark.slow) for p in POINTS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS)
 def test_killed_at_each_point(tmp_path: Path, point: str) -> None:
     """A process that saves steps 1, 2, 3 ... and is killed at a point of saving step 3."""
     done = subprocess.run(

@@ -232,6 +232,6 @@ def test_a_nan_is_left_out_and_changes_nothing() -> None:
 
 
 def test_gradients_are_added_up_in_float32() -> None:
-    """pytorch 194628: 512 equal gradients in bfloat16 stop at 256."""
-    total = cases.on_ranks(1, cases.tiny_gradients, 512)[0]
-    assert total == pytest.approx(512, rel=1e-3)
+    """pytorch 194628: 300 equal gradients in bfloat16 stop at 256."""
+    total = cases.on_ranks(1, cases.tiny_gradients, 300)[0]
+    assert total == pytest.approx(300, rel=1e-3)
