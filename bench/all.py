@@ -17,7 +17,7 @@ from typing import Any
 
 BENCHES = (
     *("read", "encoding", "extract", "wikipedia", "language", "dedup"),
-    *("perplexity", "quality", "signals", "distribution"),
+    *("perplexity", "quality", "signals", "distribution", "train"),
 )
 DOC = Path(__file__).resolve().parent.parent / "docs/bench.md"
 COLUMNS = (
