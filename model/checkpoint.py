@@ -161,8 +161,9 @@ class Checkpoints:
         """Commits an asynchronous checkpoint that every rank has written."""
         if self._pending is None:
             return
+        # In the world's own group: DCP's thread is talking in the other.
         done = torch.tensor(int(self._pending[0].done()))
-        dist.all_reduce(done, dist.ReduceOp.MIN, group=self._group)
+        dist.all_reduce(done, dist.ReduceOp.MIN)
         if done.item():
             self.finish()
 

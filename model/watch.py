@@ -123,7 +123,7 @@ class Watcher:
     def say(self, text: str) -> None:
         """One line on the console."""
         if self.active:
-            self.console.print(text, highlight=False)
+            self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def line(self, step: int, values: Mapping[str, Any]) -> None:
         """One line of `metrics.jsonl`, the same to TensorBoard, and the main numbers to the eye."""

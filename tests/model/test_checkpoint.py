@@ -146,12 +146,12 @@ def test_killed_twenty_times_at_random(tmp_path: Path) -> None:
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        time.sleep(float(rng.uniform(0.05, 0.8)))
-        child.kill()
-        said = [int(x) for x in child.stdout.read().split() if x.isdigit()]
-        child.wait()
+        with child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+            time.sleep(float(rng.uniform(0.05, 0.8)))
+            child.kill()
+            said = [int(x) for x in child.stdout.read().split() if x.isdigit()]
         last = max(said, default=first - 1)  # `save` had returned
         if newest(tmp_path) is None:
             assert not said
