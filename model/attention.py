@@ -45,12 +45,15 @@ class Visible:
     `ends` say so.
 
     mask: [batch, 1, time, time], true where seen (sdpa). ends: int32 ends of documents in the
-    flattened batch, from 0 (the others). longest: tokens of the longest document.
+    flattened batch, from 0 (the others). longest: tokens of the longest document. cos, sin: RoPE's
+    tables; here, since a sharded block would cast its arguments to half precision.
     """
 
     mask: Tensor | None = None
     ends: Tensor | None = None
     longest: int = 0
+    cos: Tensor | None = None
+    sin: Tensor | None = None
 
 
 def visible(tokens: Tensor, eos: int | None, backend: str) -> Visible:

@@ -5,6 +5,7 @@ The whole model is the stage that has everything. Parameters are named as in
 nor the initial weights know about layouts.
 """
 
+import dataclasses
 import functools
 import math
 from collections.abc import Iterable
@@ -71,10 +72,8 @@ class Attention(nn.Module):
         batch, time, hidden = x.shape
         split = (batch, time, self.cfg.heads, self.cfg.head_size)
         q, k, v = (f(x).view(split) for f in (self.query, self.key, self.value))
-        if self.cfg.shape == "llama":
-            wide = torch.float64 if x.dtype == torch.float64 else torch.float32
-            cos, sin = rotations(time, split[-1], self.cfg.rope_theta, x.device, wide)
-            q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+        if seen.cos is not None and seen.sin is not None:
+            q, k = rotate(q, seen.cos, seen.sin), rotate(k, seen.cos, seen.sin)
         if noise is None:
             out = attend(q, k, v, seen, self.backend)
         else:
@@ -87,15 +86,12 @@ class Attention(nn.Module):
             raise ValueError("dropout in attention: micro_batch = 1, or attention = 'sdpa'")
         outs = []
         for i, seed in enumerate(noise.seeds(self.place)):
-            own = Visible(None if seen.mask is None else seen.mask[i : i + 1], *_ends(seen))
+            mask = None if seen.mask is None else seen.mask[i : i + 1]
+            own = dataclasses.replace(seen, mask=mask)
             with noise.drawing(q.device, seed):
                 one = slice(i, i + 1)
                 outs.append(attend(q[one], k[one], v[one], own, self.backend, noise.share))
         return torch.cat(outs)
-
-
-def _ends(seen: Visible) -> tuple[Tensor | None, int]:
-    return seen.ends, seen.longest
 
 
 class Feed(nn.Module):
@@ -197,6 +193,13 @@ class Stage(nn.Module):
         """First stage: tokens in. Last: summed loss out, or logits where labels is None.
         Between stages: [batch, time, hidden].
         """
+        if self.cfg.shape == "llama":
+            # In float32 also where blocks compute in bfloat16.
+            exact = next(self.parameters()).dtype == torch.float64
+            wide = torch.float64 if exact else torch.float32
+            theta, size = self.cfg.rope_theta, self.cfg.head_size
+            cos, sin = rotations(x.shape[1], size, theta, x.device, wide)
+            seen = dataclasses.replace(seen, cos=cos, sin=sin)
         if self.embedding is not None:
             x = self.embedding(x, noise)
         for block in self.blocks.values():

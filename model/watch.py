@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from model.config import ModelConfig
+from model.settings import SettingsError
 
 # Dense bfloat16 TFLOP/s of the makers' data sheets; by a part of the device's name.
 PEAK_TFLOPS = {"A100": 312.0, "A800": 312.0, "H100": 989.4, "H800": 989.4, "H200": 989.4}
@@ -87,8 +88,10 @@ class Watcher:
         if self.active:
             self.out.mkdir(parents=True, exist_ok=True)
             if self.tensorboard:
-                from torch.utils.tensorboard import SummaryWriter
-
+                try:
+                    from torch.utils.tensorboard import SummaryWriter
+                except ImportError as e:
+                    raise SettingsError("watch.tensorboard: pip install tensorboard") from e
                 self._board = SummaryWriter(str(self.out / "tensorboard"))
             if self.console.is_terminal:
                 self._progress = Progress(

@@ -157,7 +157,9 @@ def make_engine(
     optimizer: OptimizerConfig | None = None,
     eos: int | None = None,
 ) -> Engine:
-    stage = build_stage(cfg, ranks, compute=compute, seed=5, backend="sdpa")
+    stage = build_stage(
+        cfg, ranks, compute=compute, seed=5, backend="sdpa", compiled="COMPILED" in os.environ
+    )
     return Engine(
         cfg, stage, ranks, optimizer or OptimizerConfig(), compute=compute, seed=11, eos=eos
     )
@@ -187,6 +189,17 @@ def trained(
             norms.append(result.norm)
         params = {n: whole(p) for n, p in engine.stage.named_parameters()}
         return {"losses": losses, "norms": norms, "params": params}
+
+
+def trained_compiled(*args: Any) -> dict[str, Any]:
+    """As `trained`, blocks by torch.compile."""
+    os.environ["COMPILED"] = "1"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            return trained(*args)
+    finally:
+        del os.environ["COMPILED"]
 
 
 class planted:

@@ -235,3 +235,12 @@ def test_gradients_are_added_up_in_float32() -> None:
     """pytorch 194628: 300 equal gradients in bfloat16 stop at 256."""
     total = cases.on_ranks(1, cases.tiny_gradients, 300)[0]
     assert total == pytest.approx(300, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_compiled_blocks_give_the_same_losses() -> None:
+    """On a CPU through the C++ compiler; the path is that of a GPU."""
+    cfg, whole = cases.small(layers=1), Layout(batch=4, micro_batch=4)
+    expected = cases.on_ranks(1, cases.trained, cfg, whole, "float32", 2)[0]
+    found = cases.on_ranks(1, cases.trained_compiled, cfg, whole, "float32", 2, seconds=400)
+    assert found[0]["losses"] == pytest.approx(expected["losses"], rel=1e-5)

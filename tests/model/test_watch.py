@@ -1,5 +1,6 @@
 """What a run shows: speeds in both countings, lines that survive a kill."""
 
+import importlib.util
 import io
 import json
 from pathlib import Path
@@ -11,6 +12,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip insta
 from rich.console import Console
 
 from model.config import PRESETS
+from model.settings import SettingsError
 from model.watch import Watcher, after, memory_gb, peak_tflops, speed
 
 
@@ -49,6 +51,17 @@ def test_lines_go_to_the_file_and_the_eye(tmp_path: Path) -> None:
     lines = [json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert lines[0]["loss"] == 2.5
     assert lines[1]["validation"] == {"zh.main": 3.25}
+
+
+def test_tensorboard_gets_the_numbers_or_the_run_says_what_is_missing(tmp_path: Path) -> None:
+    watcher = Watcher(tmp_path, True, 100, tensorboard=True, console=Console(quiet=True))
+    if importlib.util.find_spec("tensorboard") is None:
+        with pytest.raises(SettingsError, match="pip install tensorboard"), watcher:
+            pass
+        return
+    with watcher:
+        watcher.line(10, {"loss": 2.5, "validation": {"zh.main": 3.25}})
+    assert sum(p.stat().st_size for p in (tmp_path / "tensorboard").iterdir()) > 100
 
 
 def test_other_ranks_write_nothing(tmp_path: Path) -> None:
