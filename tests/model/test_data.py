@@ -170,9 +170,9 @@ def test_reading_a_batch_of_the_paper_is_quick(tmp_path: Path) -> None:
         tmp_path, dict.fromkeys(names, 30), [phase("one", 1, share)], validation=0, max_epochs=1e9
     )
     data = data_of(path, [Span("one", 0, 100_000)], batch=4096)
-    start = time.perf_counter()
+    start = time.process_time()
     samples = data.samples(99_999)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert len(samples) == 4096
     assert isinstance(samples[0], Sample)
 
