@@ -76,9 +76,7 @@ def state_of(stage: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Te
         state[f"model.{name}"] = parameter.data
         moments = optimizer.state[parameter]
         if not moments:  # before the first step
-            moments["step"] = torch.zeros((), dtype=torch.float32)
-            if any(g.get("fused") for g in optimizer.param_groups):
-                moments["step"] = moments["step"].to(parameter.device)
+            moments["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
             moments["exp_avg"] = torch.zeros_like(parameter.data)
             moments["exp_avg_sq"] = torch.zeros_like(parameter.data)
         for key, value in moments.items():

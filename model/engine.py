@@ -81,7 +81,7 @@ class Engine:
         """seed: of dropout. eos: documents do not see each other across it; None: they do."""
         self.model, self.stage, self.ranks = model, stage, ranks
         self.optimizer_config, self.seed, self.eos = optimizer, seed, eos
-        self.optimizer = adamw(stage, optimizer, fused=ranks.device.type == "cuda")
+        self.optimizer = adamw(stage, optimizer)
         self.guard = Guard(optimizer)
         self.dtype = DTYPES[compute]
 

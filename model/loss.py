@@ -31,12 +31,11 @@ class _SummedCrossEntropy(torch.autograd.Function):
             x, y = hidden[piece], labels[piece]
             counts = (y != IGNORED).to(wide).unsqueeze(1)
             y = y.clamp(min=0).unsqueeze(1)
-            logits = (x @ weight.T).to(wide)
-            log_sum = logits.logsumexp(1, keepdim=True)
-            total += ((log_sum - logits.gather(1, y)) * counts).sum()
+            logs = (x @ weight.T).to(wide).log_softmax(1)
+            total -= (logs.gather(1, y) * counts).sum()
             if hidden_grad is not None and weight_grad is not None:
-                slope = logits.sub_(log_sum).exp_()
-                slope.scatter_add_(1, y, torch.full_like(log_sum, -1.0))
+                slope = logs.exp_()
+                slope.scatter_add_(1, y, torch.full_like(counts, -1.0))
                 slope = slope.mul_(counts).to(x.dtype)
                 hidden_grad[piece] = slope @ weight
                 weight_grad += slope.T @ x

@@ -36,7 +36,7 @@ class OptimizerConfig:
         require(self.spike_window >= 8 and self.max_skips >= 1, "spike_window >= 8, max_skips >= 1")
 
 
-def adamw(stage: nn.Module, cfg: OptimizerConfig, fused: bool) -> torch.optim.AdamW:
+def adamw(stage: nn.Module, cfg: OptimizerConfig) -> torch.optim.AdamW:
     """AdamW over a stage's parameters; norms' weights and biases do not decay."""
     matrices = [p for p in stage.parameters() if p.ndim >= 2]
     others = [p for p in stage.parameters() if p.ndim < 2]
@@ -49,8 +49,7 @@ def adamw(stage: nn.Module, cfg: OptimizerConfig, fused: bool) -> torch.optim.Ad
         lr=0.0,
         betas=(cfg.beta1, cfg.beta2),
         eps=cfg.epsilon,
-        fused=fused,
-        foreach=None if fused else True,
+        fused=True,
     )
 
 

@@ -102,7 +102,7 @@ class Pool:
 POOL = Pool()
 
 
-def on_ranks(size: int, function: Callable[..., Any], *args: Any, seconds: float = 120) -> list:
+def on_ranks(size: int, function: Callable[..., Any], *args: Any, seconds: float = 600) -> list:
     """`function(*args)` in `size` processes that make one world; what each returned, by rank."""
     return POOL.run(size, function, args, seconds)
 
@@ -251,7 +251,7 @@ def validated(cfg: ModelConfig, layout: Layout, folder: str, windows: int) -> tu
 
 def bfloat16_norms(steps: int) -> dict[str, Any]:
     """How many weights of norms moved in a run that computes in bfloat16."""
-    cfg, layout = small(init_std=0.02), Layout(batch=4, micro_batch=4)
+    cfg, layout = small(init_std=0.02, layers=2), Layout(batch=4, micro_batch=4)
     with world(layout, cfg) as ranks:
         engine = make_engine(cfg, ranks, "bfloat16")
         seen = []

@@ -14,7 +14,7 @@ from model.optimizer import Guard, OptimizerConfig, adamw
 @pytest.mark.parametrize("preset", ["llama_tiny", "gpt_tiny"])
 def test_matrices_decay_and_nothing_else(preset: str) -> None:
     stage = Stage(PRESETS[preset])
-    optimizer = adamw(stage, OptimizerConfig(), fused=False)
+    optimizer = adamw(stage, OptimizerConfig())
     names = {p: n for n, p in stage.named_parameters()}
     decay = {names[p]: g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
     assert decay.keys() == set(names.values())

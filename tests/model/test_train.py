@@ -63,8 +63,10 @@ warmup_steps = 2
 [[sessions]]
 name = "session_two"
 phase = "two"
-kind = "constant"
+kind = "wsd"
 peak = 6e-4
+final = 1e-4
+decay_fraction = 0.5
 """
 STEPS = (8, 6)
 
@@ -198,7 +200,8 @@ def test_what_a_run_writes(whole: tuple[str, list[dict[str, Any]]]) -> None:
     assert [line["session"] for line in steps] == ["session_one"] * 8 + ["session_two"] * 6
     rates = [line["rate"] for line in steps]
     assert rates[:3] == [3e-3, 6e-3, 6e-3]
-    assert rates[8:] == [6e-4] * 6
+    falling = [6e-4 - 5e-4 * i / 3 for i in (1, 2, 3)]
+    assert rates[8:] == pytest.approx([6e-4] * 3 + falling, rel=1e-12)
     assert steps[-1]["tokens"] == 14 * 8 * 24
     assert all(line["tokens_per_s_per_rank"] > 0 for line in steps)
     held = [line for line in lines(config) if "validation" in line]
