@@ -18,7 +18,7 @@ import numpy as np
 
 VOCABULARY, EOS, OFFSET = 259, 2, 3
 TOKENIZER = hashlib.sha256(b"bytes + 3").hexdigest()
-STEPS, BATCH, CONTEXT = 240, 8, 256
+STEPS, BATCH, CONTEXT = 120, 8, 256
 CONFIG = f"""
 [run]
 out = "out"
@@ -44,7 +44,7 @@ micro_batch = {BATCH}
 every = 0
 
 [watch]
-validate_every = 60
+validate_every = 40
 validation_windows = 48
 
 [[sessions]]
