@@ -15,6 +15,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
 
 from model.checkpoint import complete, newest, read_card
+from model.mixture import read_plan
 from model.run_config import read_config
 from model.settings import SettingsError
 from model.train import main
@@ -402,6 +403,36 @@ def test_an_error_on_one_rank_ends_all(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "rank 1 is ill" in done.stderr + done.stdout
     assert time.monotonic() - start < 90
+
+
+def test_the_papers_configuration(tmp_path: Path) -> None:
+    """Sections 3.5 and 3.6: 512 GPUs, DP256 x PP2, 16M tokens a step, three sessions."""
+    cfg = read_config(REPO / "conf/train_paper.toml")
+    layout = cfg.layout.of(512)
+    assert (layout.data_parallel, layout.stages, layout.micro_batches) == (256, 2, 16)
+    domains = {"a.main": 1.0}
+    sizes = {"session_one": 2_000_000, "session_two": 1_000_000, "stage_two": 130_000}
+    path = write_corpus(
+        tmp_path, {"a.main": 5}, [phase(n, m * 10**6, domains) for n, m in sizes.items()]
+    )
+    spans = cfg.spans(read_plan(path))
+    assert [s.steps for s in spans] == [119_209, 59_605, 7_749]
+    assert [s.first for s in spans] == [0, 119_209, 178_814]
+    first, second, third = (s.schedule for s in cfg.sessions)
+    assert first.rate(1_999, 119_209) == 6e-4
+    assert first.rate(119_208, 119_209) == pytest.approx(6e-5, rel=1e-3)
+    assert second.rate(0, 1) == second.rate(59_604, 59_605) == third.rate(0, 1) == 6e-5
+    assert (cfg.optimizer.beta1, cfg.optimizer.beta2) == (0.9, 0.95)
+    assert (cfg.optimizer.weight_decay, cfg.optimizer.clip) == (0.1, 1.0)
+    assert cfg.compute == "bfloat16"
+
+
+def test_the_demos_configuration() -> None:
+    cfg = read_config(REPO / "conf/train_demo.toml", ["sessions.0.steps=7", "run.seed=5"])
+    assert (cfg.sessions[0].steps, cfg.seed) == (7, 5)
+    assert cfg.plan_path == REPO / "conf/../runs/demo/out/plan.json"
+    assert cfg.model.parameters() < 3_000_000
+    assert cfg.layout.of(2).data_parallel == 2
 
 
 @pytest.mark.parametrize(
