@@ -64,10 +64,10 @@ models: install java lmplz  ## what comes before them, then language models and 
 	$(SKYPILE) run --config $(CONFIG) --upto fit_reference
 
 .PHONY: train bench-train
-TRAIN ?= conf/train_demo.toml
 RANKS ?= 1
-train: install  ## train on token shards: TRAIN=conf/x.toml, RANKS=processes on this machine
-	$(PY) -m torch.distributed.run --standalone --nproc-per-node $(RANKS) -m model.train $(TRAIN)
+train: CONFIG = conf/train_demo.toml
+train: install  ## train on token shards (CONFIG=conf/train_demo.toml, RANKS=1 processes)
+	$(PY) -m torch.distributed.run --standalone --nproc-per-node $(RANKS) -m model.train $(CONFIG)
 
 bench-train: install  ## the trainer: tokens/s and memory beside litgpt, ZeRO-1, a minute on real text
 	@test -x .venv-bench-train/bin/python || $(PYTHON) -m venv .venv-bench-train

@@ -107,7 +107,8 @@ def build_stage(
     forward pass of a step to its last backward pass, in which gradients are summed and scattered:
     the traffic of ZeRO-1, one reduce-scatter and one all-gather a step. (The gradients of a stage
     are whole until then, so their memory is not ZeRO-2's.)
-    compiled: each block by torch.compile, which fuses norms and activations.
+    compiled: each block by torch.compile, which fuses norms and activations; not with dropout,
+    whose seeds are Python numbers that would compile anew each step.
     """
     mine = layers_of(cfg.layers, ranks.layout.stages, ranks.stage)
     wide = torch.float64 if compute == "float64" else torch.float32
