@@ -305,11 +305,13 @@ class Stage:
 
     def code(self, piece: str) -> str:
         """The module that, with what it imports, decides the rows of a piece: the stage's, or, of
-        a measure, the one where its kernel is made, so that work on the rest of a big stage does
-        not measure everything again.
+        a measure or a write, the one where its kernel is made, so that work on the rest of a big
+        stage does not measure or write everything again.
         """
         if piece == "measure" and self.measure:
             return self.measure.make_kernel.__module__
+        if piece == "write" and self.write:
+            return self.write.make_kernel.__module__
         return self.module
 
     def pieces(self) -> tuple[str, ...]:

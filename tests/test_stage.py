@@ -35,6 +35,17 @@ def test_the_stages_of_the_paper_are_in_order() -> None:
         assert stage.paper
 
 
+def test_texts_are_measured_and_written_by_modules_of_their_own() -> None:
+    stage = next(s for s in all_stages() if s.name == "mixture")
+    modules = {piece: stage.code(piece).removeprefix("skypile.stages.") for piece in stage.pieces()}
+    assert modules == {
+        "measure": "mixture_marks",
+        "relate": "mixture",
+        "cut": "mixture",
+        "write": "mixture_write",
+    }
+
+
 def test_each_stage_has_its_job_and_each_job_its_stage() -> None:
     from pathlib import Path
 
