@@ -70,8 +70,10 @@ class Session:
         require(self.steps >= 0, "steps must not be below 0")
 
     def length(self, plan: Plan, batch: int, context: int) -> int:
-        """Steps, from the phase's tokens where not set: to the nearest, at least one."""
-        return self.steps or max(1, round(plan.phase(self.phase).tokens / (batch * context)))
+        """Steps; where not set, as many as the phase's tokens fill, so that a domain whose plan
+        is five epochs does not get more; at least one.
+        """
+        return self.steps or max(1, plan.phase(self.phase).tokens // (batch * context))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -181,3 +181,20 @@ def test_limits_of_a_small_validation_set(tmp_path: Path) -> None:
     write_shards(tmp_path, "a.main", documents(1, 512, 0), split="validation", files=1)
     held = ValidationSet("a.main", Stream(read_manifest(tmp_path)), CONTEXT, 100)
     assert held.windows == windows(len(held.stream), CONTEXT)
+
+
+def test_a_plan_of_exactly_five_epochs_runs(tmp_path: Path) -> None:
+    """Tokens of a phase that no number of steps fills exactly."""
+    from model.run_config import Session
+    from model.schedule import Schedule
+
+    path = write_corpus(tmp_path, {"a.main": 40}, [phase("one", 1, {"a.main": 1.0})])
+    raw = json.loads(path.read_text())
+    raw["phases"][0]["tokens"] = 5 * raw["domains"]["a.main"]["tokens"]
+    path.write_text(json.dumps(raw))
+    session = Session(name="s", phase="one", schedule=Schedule(peak=1e-3))
+    for batch in (1, 3, 8):
+        steps = session.length(read_plan(path), batch, CONTEXT)
+        data = data_of(path, [Span("one", 0, steps)], batch=batch)
+        assert 5 * 0.9 < data.epochs["a.main"] <= 5
+        assert max(s.epoch for s in data.samples(steps - 1)) == 4
