@@ -37,7 +37,7 @@ from scipy.sparse.csgraph import connected_components
 
 from skypile.fits.names import COMPONENTS
 from skypile.fits.vectors import VectorSettings, fit_vectors
-from skypile.kernels import minhash
+from skypile.kernels import buckets, crowds, minhash
 from skypile.kernels import recurrence as R
 from skypile.kernels.blocks import units
 from skypile.kernels.vectors import Vectoriser
@@ -150,7 +150,7 @@ def counted(blocks: Blocks, group: NDArray[np.int32]) -> tuple[Ints, Ints]:
 
 def pairs_within(vectors: NDArray[np.int16], t: float) -> csr_array:
     """All pairs of rows at cosine t or more, as a sparse matrix of ones."""
-    lengths = R._lengths(vectors)
+    lengths = R.lengths(vectors)
     whole = vectors.astype(np.float32)
     columns, sizes = [], [0]
     for start in range(0, len(vectors), 1024):
@@ -170,7 +170,7 @@ def exhaustive_centres(
 ) -> NDArray[np.int16]:
     """The heaviest ball first: its mean, what is within t of that is taken away, and so on."""
     free = np.ones(len(vectors), bool)
-    whole, lengths = vectors.astype(np.float32), R._lengths(vectors)
+    whole, lengths = vectors.astype(np.float32), R.lengths(vectors)
     heap = [(-int(m), n) for n, m in enumerate(near @ weights) if m >= LEAST]
     heapq.heapify(heap)
     found = []
@@ -278,12 +278,12 @@ def main() -> None:
     in_documents = np.unique(np.stack([inverse, blocks.document], axis=1), axis=0)
     weights = np.bincount(in_documents[:, 0]).astype(np.int64)
     vectors = made.vectors[first]
-    centres, centres_s = timed(lambda: R.find_centres(vectors, weights, keys, T, least=LEAST))
+    centres, centres_s = timed(lambda: crowds.find_centres(vectors, weights, keys, T, least=LEAST))
     assigned, assign_s = timed(lambda: R.assign(made.vectors, centres, T))
     ours = counted(blocks, assigned.centre)
-    bits = R.band_bits(len(vectors))
-    directions = R.planes(vectors.shape[1], bits)
-    _, bands_s = timed(lambda: R.band_keys(vectors, directions, bits))
+    bits = buckets.band_bits(len(vectors))
+    directions = buckets.planes(vectors.shape[1], bits)
+    _, bands_s = timed(lambda: buckets.band_keys(vectors, directions, bits))
     speed("units", len(blocks), blocks.units_s)
     speed("vectors", len(blocks), vectors_s, target=20_000)
     speed("band_keys", len(vectors), bands_s)

@@ -25,6 +25,7 @@ from skypile.fits import lm
 from skypile.fits.lm import LmSettings, fit_lm
 from skypile.fits.names import COMPONENTS, LM, SP_MODEL
 from skypile.fits.vectors import VectorSettings, fit_vectors
+from skypile.kernels import crowds
 from skypile.kernels import recurrence as R
 from skypile.kernels.blocks import Units, units
 from skypile.kernels.perplexity import make_scorer, make_tokeniser
@@ -67,7 +68,7 @@ def filtered(documents: Sequence[Document], make: Vectoriser) -> tuple[list[str]
     keys, first, inverse = np.unique(made.keys, return_index=True, return_inverse=True)
     once = np.unique(np.stack([inverse, document], axis=1), axis=0)
     weights = np.bincount(once[:, 0]).astype(np.int64)
-    centres = R.find_centres(made.vectors[first], weights, keys, config.min_cosine, least=5)
+    centres = crowds.find_centres(made.vectors[first], weights, keys, config.min_cosine, least=5)
     centre = R.assign(made.vectors, centres, config.min_cosine).centre
     tally = R.tally(centre, document, host.astype(np.int64), len(centres))
     counts, hosts = R.recurrence(tally)
