@@ -18,6 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from skypile import artifacts
+from skypile.errors import SkypileError
+from skypile.fits.names import CENTRES
 from skypile.kernels.recurrent import Gone, blocks_of, original
 from skypile.settings import setting
 from skypile.stage import Cut, Kernel, Measure, Relate, Stage
@@ -99,13 +101,21 @@ class Config:
 
 
 def validate(config: Config) -> None:
-    """Whether the models named are there, of the right kind, and of one fit.
+    """Whether the models named are there, of the right kind, of one fit, and for such balls.
 
     Raises:
         SkypileError: they are not.
     """
-    if config.models:
-        check_pair({n: artifacts.load_card(config.models[n], kind=k) for n, k in KINDS.items()})
+    if not config.models:
+        return
+    cards = {n: artifacts.load_card(config.models[n], kind=k) for n, k in KINDS.items()}
+    check_pair(cards)
+    fitted = cards[CENTRES].parameters["min_cosine"]
+    if config.min_cosine < fitted:
+        raise SkypileError(
+            f"min_cosine {config.min_cosine:g} is below {fitted:g}: the centres of "
+            f"{config.models[CENTRES]} were looked for in balls of that size"
+        )
 
 
 def _agrees(settings: Mapping[str, Any]) -> None:

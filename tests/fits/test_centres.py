@@ -8,12 +8,15 @@ import pyarrow as pa
 import pytest
 
 from skypile import artifacts
+from skypile.errors import SkypileError
 from skypile.fits.centres import CentreSettings, fit_centres
 from skypile.fits.names import CENTRE_TABLE, COMPONENTS
 from skypile.fits.vectors import VectorSettings, fit_vectors
 from skypile.kernels.arrow import utf8
 from skypile.kernels.recurrence import assign
 from skypile.kernels.vectors import Vectoriser
+from skypile.stages.distribution import Config as Distribution
+from skypile.stages.distribution import validate
 from tests.stages.test_distribution import NOTICES, PAGES
 
 TEXTS = [page["text"] for page in PAGES]
@@ -49,6 +52,17 @@ def test_any_order_and_any_batches_give_the_same_file(vectors: Path, tmp_path: P
     assert fit_centres(batches, vectors, tmp_path / "other").digest == one.digest
     few = CentreSettings(max_centres=1)
     assert fit_centres(batches, vectors, tmp_path / "few", settings=few).quality["centres"] == 1
+
+
+def test_centres_of_an_earlier_fit_are_refused_for_wider_balls(
+    vectors: Path, tmp_path: Path
+) -> None:
+    fit_centres([], vectors, tmp_path / "centres")
+    models = {"vectors": str(vectors), "centres": str(tmp_path / "centres")}
+    validate(Distribution(models=models))
+    validate(Distribution(models=models, min_cosine=0.7))
+    with pytest.raises(SkypileError, match=r"min_cosine 0\.5 is below 0\.6"):
+        validate(Distribution(models=models, min_cosine=0.5))
 
 
 def test_nothing_crowds(vectors: Path, tmp_path: Path) -> None:

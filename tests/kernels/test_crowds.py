@@ -239,6 +239,18 @@ def test_vectors_that_need_not_be_compared_again_have_the_centre_that_assign_fin
         centres = np.concatenate([after, more])
 
 
+def test_a_centre_that_comes_in_small_steps_is_seen() -> None:
+    turn = 1.3 - 0.04 * np.arange(20)  # radians from the vector
+    steps = [lengthen(np.array([[np.cos(a), np.sin(a), 0, 0]])) for a in turn]
+    vector = lengthen(np.eye(4)[:1])
+    nearest, moved_by = Nearest(vector, 0.5), np.array([NEW])
+    for before, after in zip([steps[0], *steps], steps, strict=False):
+        moved_by = moved_by if before is after else angles(before, after)
+        found = nearest.assign(after, moved_by)
+        assert found.tolist() == R.assign(vector, after, 0.5).centre.tolist()
+    assert found.tolist() == [0]
+
+
 def test_angles_are_0_for_the_same_rows_alone() -> None:
     row = lengthen(np.ones((1, DIMS)))
     other = row.copy()
