@@ -37,7 +37,7 @@ from scipy.sparse.csgraph import connected_components
 
 from skypile.fits.names import COMPONENTS
 from skypile.fits.vectors import VectorSettings, fit_vectors
-from skypile.kernels import buckets, crowds, minhash
+from skypile.kernels import crowds, minhash, regions
 from skypile.kernels import recurrence as R
 from skypile.kernels.blocks import units
 from skypile.kernels.vectors import Vectoriser
@@ -281,9 +281,9 @@ def main() -> None:
     centres, centres_s = timed(lambda: crowds.find_centres(vectors, weights, keys, T, least=LEAST))
     assigned, assign_s = timed(lambda: R.assign(made.vectors, centres, T))
     ours = counted(blocks, assigned.centre)
-    bits = buckets.band_bits(len(vectors))
-    directions = buckets.planes(vectors.shape[1], bits)
-    _, bands_s = timed(lambda: buckets.band_keys(vectors, directions, bits))
+    bits = regions.band_bits(len(vectors))
+    directions = regions.planes(vectors.shape[1], bits)
+    _, bands_s = timed(lambda: regions.band_keys(vectors, directions, bits))
     speed("units", len(blocks), blocks.units_s)
     speed("vectors", len(blocks), vectors_s, target=20_000)
     speed("band_keys", len(vectors), bands_s)

@@ -4,7 +4,7 @@ Centres lie where many different units crowd. They are found, in rounds over wha
 by
 
 1. exact keys: units of one key are one row with a weight, its number of documents (the caller's);
-2. `skypile.kernels.buckets`: the signs of random projections (Charikar 2002), some bands of some
+2. `skypile.kernels.regions`: the signs of random projections (Charikar 2002), some bands of some
    bits, and the buckets that weigh most;
 3. `candidates`: the mode of each crowded bucket, from a few of its rows, whatever else is in it;
 4. `merge`: heavier candidates absorb lighter ones that lie in their balls;
@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skypile.kernels.buckets import BANDS, band_bits, band_keys, crowded, planes
 from skypile.kernels.compiled import compiled
 from skypile.kernels.nearest import NEW, Nearest, angles
 from skypile.kernels.recurrence import cosines, lengths, moved, sums_of, to_length
+from skypile.kernels.regions import BANDS, band_bits, band_keys, crowded, planes
 
 LEAST = 3  # rows or documents: fewer are no crowd
 _ROWS = 4096  # at a time in a product

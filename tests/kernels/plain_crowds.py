@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from skypile.kernels.buckets import SHOWN, band_bits, band_keys, planes
 from skypile.kernels.crowds import LEAST, Candidates
 from skypile.kernels.recurrence import moved, to_length
+from skypile.kernels.regions import SHOWN, band_bits, band_keys, planes
 
 Array = np.ndarray[Any, Any]
 

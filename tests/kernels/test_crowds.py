@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skypile.kernels import buckets, crowds
+from skypile.kernels import crowds, regions
 from skypile.kernels import recurrence as R
 from skypile.kernels.nearest import NEW, Nearest, angles
 from skypile.kernels.vectors import SCALE
@@ -87,8 +87,8 @@ def test_band_keys_are_signs_and_do_not_depend_on_the_batch() -> None:
     rng = np.random.default_rng(6)
     vectors = lengthen(rng.standard_normal((9000, DIMS)))
     vectors[3] = 0
-    directions = buckets.planes(DIMS, 11, 5)
-    keys = buckets.band_keys(vectors, directions, 11)
+    directions = regions.planes(DIMS, 11, 5)
+    keys = regions.band_keys(vectors, directions, 11)
     signs = vectors.astype(np.int64) @ directions.astype(np.int64) > 0
     plain = [
         [sum(int(signs[i, b * 11 + k]) << k for k in range(11)) + (b << 11) for b in range(5)]
@@ -96,22 +96,22 @@ def test_band_keys_are_signs_and_do_not_depend_on_the_batch() -> None:
     ]
     plain[3] = [-1] * 5
     assert keys[:20].tolist() == plain
-    parts = [buckets.band_keys(vectors[a : a + 1700], directions, 11) for a in range(0, 9000, 1700)]
+    parts = [regions.band_keys(vectors[a : a + 1700], directions, 11) for a in range(0, 9000, 1700)]
     assert (np.concatenate(parts) == keys).all()
     assert len(np.unique(keys[:, 0])) > 1500
     # Products are whole numbers that float32 holds.
-    lengths = np.linalg.norm(buckets.planes(512, 40).astype(float), axis=0)
+    lengths = np.linalg.norm(regions.planes(512, 40).astype(float), axis=0)
     assert lengths.max() * (SCALE + 12) < 1 << 24
 
 
 def test_collisions_are_as_often_as_the_angle_says() -> None:
     rng = np.random.default_rng(8)
     bands, bits = 400, 4
-    directions = buckets.planes(DIMS, bits, bands)
+    directions = regions.planes(DIMS, bits, bands)
     for cosine in (0.5, 0.8, 0.95):
         rows = crowd(rng, 200, cosine)
         centre = lengthen(rows.astype(float).sum(axis=0, keepdims=True))
-        same = buckets.band_keys(rows, directions, bits) == buckets.band_keys(
+        same = regions.band_keys(rows, directions, bits) == regions.band_keys(
             centre, directions, bits
         )
         angle = np.arccos(R.cosines(rows, centre)[:, 0])
@@ -132,15 +132,15 @@ def test_the_mode_of_a_bucket_is_not_moved_by_what_else_is_in_it() -> None:
 def test_of_a_bucket_the_rows_with_the_smallest_ranks_are_shown() -> None:
     keys = np.array([[7, 9]] * 100 + [[-1, -1]] * 5 + [[8, 9]] * 2, np.int64)
     weights, ranks = np.arange(107) + 1, np.random.default_rng(13).permutation(107)
-    rows, offsets, totals = buckets.crowded(keys, weights, ranks, least=3, most=2, shown=16)
+    rows, offsets, totals = regions.crowded(keys, weights, ranks, least=3, most=2, shown=16)
     assert totals.tolist() == [sum(range(1, 101)), sum(range(1, 101)) + 106 + 107]
     assert offsets.tolist() == [0, 16, 32]
     assert rows[:16].tolist() == sorted(range(100), key=lambda r: ranks[r])[:16]
     members = [*range(100), 105, 106]
     assert rows[16:].tolist() == sorted(members, key=lambda r: ranks[r])[:16]
-    assert buckets.crowded(keys, weights, ranks, least=3, most=9)[2].tolist() == [5050, 213, 5263]
-    assert buckets.crowded(keys, weights, ranks, least=214, most=9)[2].tolist() == [5050, 5263]
-    assert buckets.crowded(keys[:0], weights[:0], ranks[:0], least=1, most=9)[1].tolist() == [0]
+    assert regions.crowded(keys, weights, ranks, least=3, most=9)[2].tolist() == [5050, 213, 5263]
+    assert regions.crowded(keys, weights, ranks, least=214, most=9)[2].tolist() == [5050, 5263]
+    assert regions.crowded(keys[:0], weights[:0], ranks[:0], least=1, most=9)[1].tolist() == [0]
 
 
 CENTRES = st.lists(st.integers(0, 25), max_size=30)
@@ -169,11 +169,11 @@ def test_merging_keeps_the_heaviest_apart_in_any_order(picks, random, most) -> N
 
 
 def test_band_bits_and_their_range() -> None:
-    assert [buckets.band_bits(n) for n in (0, 1, 100, 50_000, 5_000_000, 1 << 60)] == [
+    assert [regions.band_bits(n) for n in (0, 1, 100, 50_000, 5_000_000, 1 << 60)] == [
         4, 4, 4, 11, 18, 40,
     ]  # fmt: skip
     with pytest.raises(ValueError, match="41 bits"):
-        buckets.planes(DIMS, 41)
+        regions.planes(DIMS, 41)
 
 
 @pytest.mark.parametrize(
