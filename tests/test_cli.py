@@ -25,11 +25,11 @@ def skypile(*arguments: str, cwd: Path = REPO) -> subprocess.CompletedProcess[st
 
 
 def with_small_tokenizer(text: str) -> str:
-    """The demo's configuration for sixty pages, which hold a tenth of its words."""
+    """The demo's configuration for sixty pages: a tenth of its words and of its tokens."""
     for large, small in (("8000", "1350"), ("4000", "700"), ("2500", "600")):
         assert f"= {large}" in text
         text = text.replace(f"= {large}", f"= {small}")
-    return text
+    return text.replace("[plan]\n", "[plan]\nbudget = 30_000\n")
 
 
 @pytest.fixture(scope="module")
