@@ -127,7 +127,7 @@ def why(
 @app.command()
 def recurring(
     run: RunFolder,
-    top: Annotated[int, typer.Option(help="groups to show, 200 at most")] = 20,
+    top: Annotated[int, typer.Option(min=0, max=200, help="groups to show")] = 20,
     plot: Annotated[
         Path | None, typer.Option(help="also draw recurrence before and after, as .png or .svg")
     ] = None,

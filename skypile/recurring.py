@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skypile.errors import SkypileError
+from skypile.kernels.blocks import units as units_of
 from skypile.kernels.personal import mask
 from skypile.manifests import CORPUS
 from skypile.reader import RunReader
@@ -74,7 +75,9 @@ def recurrence(run: str, top: int = 20) -> Recurrence:
     on_record = {int(power): counts[1] for power, counts in facts["histogram"].items()}
     rest = facts["documents_with_units"] - sum(on_record.values())
     histogram = {1: (rest, 0)} if rest else {}
-    histogram |= {1 << p: (n, by_power.get(p, 0)) for p, n in sorted(on_record.items()) if p}
+    for power, count in sorted(on_record.items()):
+        before, lost = histogram.get(1 << power, (0, 0))
+        histogram[1 << power] = (before + count, lost + by_power.get(power, 0))
     return Recurrence(groups, histogram, facts["documents"], facts["units"])
 
 
@@ -99,22 +102,15 @@ def _examples(reader: RunReader, units: list[tuple[str, int]]) -> dict[tuple[str
     of: dict[str, list[int]] = {}
     for doc_id, unit in units:
         of.setdefault(doc_id, []).append(unit)
-    ids = pa.array([*of], pa.string())
-    places: dict[tuple[str, int], slice] = {}
-    for file in reader.files("blocks"):
-        table = reader.read(file).select(["doc_id", "first_blocks", "end_blocks"])
-        for row in table.filter(pc.is_in(table["doc_id"], ids)).to_pylist():
-            for unit in of[row["doc_id"]]:
-                span = slice(row["first_blocks"][unit], row["end_blocks"][unit])
-                places[row["doc_id"], unit] = span
     names = [s["name"] for s in reader.record["stages"]]
     before = names[names.index(STAGE) - 1]
     found = {}
     for table in reader.texts(before, (), ids=frozenset(of)):
         rows = zip(table["doc_id"].to_pylist(), table["text"].to_pylist(), strict=True)
         for doc_id, text in rows:
+            cut = units_of(pa.array([text], pa.large_string()))
             for unit in of[doc_id]:
-                shown, _ = mask(" / ".join(text.split("\n")[places[doc_id, unit]]))
+                shown, _ = mask(cut.text(unit).replace("\n", " / "))
                 found[doc_id, unit] = shown[:EXAMPLE_CHARS]
     return found
 

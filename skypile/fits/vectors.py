@@ -89,9 +89,9 @@ def fit_vectors(
 ) -> Card:
     """Fit the components for `skypile.kernels.vectors` into the artifact `folder`.
 
-    Holds the sample's features in memory, about 100 to 1000 bytes a unit, and an eighth of a
-    gigabyte or so for 2^18 columns. The card holds counts, settings, and the share of the sample's
-    TF-IDF (squares) that the dimensions keep.
+    Holds the sample's features in memory, about 100 to 1000 bytes a unit, and a gigabyte for 2^18
+    columns of 256 dimensions; the process that finds these has 5 kB a unit more. The card holds
+    counts, settings, and the share of the sample's TF-IDF (squares) that the dimensions keep.
 
     trained_on, licence: for the card.
 

@@ -1,7 +1,9 @@
 """In how many documents, and on how many hosts, each unit recurs: the relate of `distribution`.
 
-A unit's group is its centre, or, outside of all balls, the hash of its words (negative). Two counts
-a group, in two small shuffles: rows of (group, host) with their documents, then of groups.
+A unit's group is its centre, or, outside of all balls, the hash of its words (negative). Rows of
+(group, host) with the number of their documents shuffle, then rows of groups; units that are in a
+group on record go to it (where the groups are too many to be sent to every worker, all units do).
+No text, host or id shuffles: numbers of 64 bits stand for them, 60 bits of the id for its order.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -46,7 +48,7 @@ def count_recurrence(config: "Config", documents: "DataFrame") -> Related:
     zipped = F.arrays_zip("unit_keys", "centres", "cosines")
     grouped = documents.select(
         "key",
-        "doc_id",
+        F.conv(F.substring("doc_id", 1, 15), 16, 10).cast("long").alias("place"),
         # A text without a host is one of its own.
         F.xxhash64(F.coalesce("host", "doc_id")).alias("host"),
         F.transform(zipped, lambda unit: _group(config, unit)).alias("groups"),
@@ -57,7 +59,7 @@ def count_recurrence(config: "Config", documents: "DataFrame") -> Related:
         F.sum("n").alias("documents"), F.count("*").alias("hosts")
     )
     on_record = counted.where(F.col("documents") >= config.counted_from_documents).persist()
-    units = grouped.select("key", "doc_id", F.posexplode("groups").alias("unit", "group"))
+    units = grouped.select("key", "place", F.posexplode("groups").alias("unit", "group"))
     placed = units.join(on_record, "group")
     totals = grouped.agg(
         F.count("*").alias("documents"),
@@ -70,7 +72,7 @@ def count_recurrence(config: "Config", documents: "DataFrame") -> Related:
         "units": totals["units"],
         "documents_with_units": totals["with_units"],
         "histogram": _histogram(on_record),
-        "top": _top(on_record, placed),
+        "top": _top(on_record, placed, documents.select("key", "doc_id")),
     }
     return Related(_by_document(_with_spared(config, placed)), facts)
 
@@ -90,11 +92,11 @@ def _with_spared(config: "Config", placed: "DataFrame") -> "DataFrame":
 
     if not config.keep_first:
         return placed.withColumn("spared", F.lit(False))
-    by_id = Window.partitionBy("group").orderBy("doc_id")
-    of_documents = placed.select("group", "doc_id").distinct()
-    first = of_documents.withColumn("place", F.row_number().over(by_id))
-    first = first.where(F.col("place") <= config.keep_first).drop("place")
-    joined = placed.join(first.withColumn("stays", F.lit(True)), ["group", "doc_id"], "left")
+    by_id = Window.partitionBy("group").orderBy("place", "key")
+    of_documents = placed.select("group", "place", "key").distinct()
+    first = of_documents.withColumn("nth", F.row_number().over(by_id))
+    first = first.where(F.col("nth") <= config.keep_first).select("group", "key")
+    joined = placed.join(first.withColumn("stays", F.lit(True)), ["group", "key"], "left")
     return joined.withColumn("spared", F.coalesce("stays", F.lit(False))).drop("stays")
 
 
@@ -117,21 +119,22 @@ def _histogram(on_record: "DataFrame") -> dict[str, list[int]]:
     return {str(r["power"]): [r["n"], r["d"]] for r in sorted(rows.collect())}
 
 
-def _top(on_record: "DataFrame", placed: "DataFrame") -> list[dict[str, Any]]:
+def _top(on_record: "DataFrame", placed: "DataFrame", ids: "DataFrame") -> list[dict[str, Any]]:
     """The groups of most documents: counts, and the first document's first unit as an example."""
     from pyspark.sql import functions as F
 
     order = (F.desc("documents"), F.desc("hosts"), "group")
     top = on_record.orderBy(*order).limit(TOP)
-    where = F.min(F.struct("doc_id", "unit")).alias("at")
+    where = F.min(F.struct("place", "key", "unit")).alias("at")
     chosen = placed.join(F.broadcast(top.select("group")), "group")
-    found = chosen.groupBy("group", "documents", "hosts").agg(where).orderBy(*order)
+    found = chosen.groupBy("group", "documents", "hosts").agg(where)
+    found = found.withColumn("key", F.col("at.key")).join(ids, "key").orderBy(*order)
     return [
         {
             "group": r["group"],
             "documents": r["documents"],
             "hosts": r["hosts"],
-            "doc_id": r["at"]["doc_id"],
+            "doc_id": r["doc_id"],
             "unit": r["at"]["unit"],
         }
         for r in found.collect()
