@@ -38,7 +38,10 @@ class _SummedCrossEntropy(torch.autograd.Function):
                 slope.scatter_add_(1, y, torch.full_like(counts, -1.0))
                 slope = slope.mul_(counts).to(x.dtype)
                 hidden_grad[piece] = slope @ weight
-                weight_grad += slope.T @ x
+                if weight_grad.dtype == x.dtype:
+                    weight_grad.addmm_(slope.T, x)
+                else:
+                    weight_grad += slope.T @ x
         ctx.save_for_backward(hidden_grad, weight_grad)
         ctx.weight_dtype = weight.dtype
         return total

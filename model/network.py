@@ -24,18 +24,18 @@ from model.noise import Noise, seed_of
 def rotations(
     length: int, head_size: int, theta: float, device: torch.device, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """Cosines and sines [length, 1, head_size] of RoPE; angles in float64, result in `dtype`."""
+    """Cosines and signed sines [length, 1, head_size] of RoPE; angles in float64, as `dtype`."""
     pairs = torch.arange(0, head_size, 2, dtype=torch.float64, device=device) / head_size
     angles = torch.outer(torch.arange(length, dtype=torch.float64, device=device), theta**-pairs)
-    both = torch.cat((angles, angles), 1).unsqueeze(1)
-    return both.cos().to(dtype), both.sin().to(dtype)
+    cos, sin = angles.cos(), angles.sin()
+    tables = torch.cat((cos, cos), 1), torch.cat((-sin, sin), 1)
+    return tables[0].unsqueeze(1).to(dtype), tables[1].unsqueeze(1).to(dtype)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """RoPE in the half-split layout of Hugging Face's Llama, computed in the tables' type."""
     first, second = x.chunk(2, -1)
-    turned = torch.cat((-second, first), -1)
-    return (x * cos + turned * sin).to(x.dtype)
+    return torch.addcmul(x * cos, torch.cat((second, first), -1), sin).to(x.dtype)
 
 
 class RMSNorm(nn.Module):
