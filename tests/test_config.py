@@ -80,7 +80,8 @@ def test_relative_paths_are_below_the_file_and_uris_stay(tmp_path: Path) -> None
 
 def test_the_shipped_configurations_load_and_say_what_the_paper_says() -> None:
     folder = Path(__file__).parent.parent / "conf"
-    loaded = {p.stem: load(p, all_stages()) for p in sorted(folder.glob("*.toml"))}
+    pipelines = [p for p in sorted(folder.glob("*.toml")) if not p.stem.startswith("train_")]
+    loaded = {p.stem: load(p, all_stages()) for p in pipelines}
     assert {"demo", "cluster", "paper"} <= loaded.keys()
     for name in ("demo", "cluster", "paper"):
         assert loaded[name].settings["extract"].cutoff_date == datetime.date(2023, 6, 30)
