@@ -34,7 +34,8 @@ def test_every_record_of_the_real_crawl_is_accounted_for(
     ledger = Ledger(config.run.out)
     funnel = ledger.funnel()
     ledger.recount(funnel)
-    reads, (line, language, dedup, signals, quality, mixture) = funnel.reads["web"], funnel.lines
+    reads = funnel.reads["web"]
+    line, language, dedup, distribution, signals, quality, mixture = funnel.lines
     assert reads["records"] == reads["judged"] == 1_014
     assert reads["damages"] == 0
     assert reads["documents"] + sum(reads["rejected"].values()) == 1_014
@@ -44,8 +45,10 @@ def test_every_record_of_the_real_crawl_is_accounted_for(
     assert language.kept > 700  # nearly all but the 190 German ones and a few of other languages
     assert dedup.rows_in == language.kept == dedup.kept + sum(dedup.dropped.values())
     assert sum(dedup.dropped.values()) < 0.05 * dedup.rows_in  # different pages, a few of one site
+    assert distribution.rows_in == dedup.kept == distribution.kept  # pages of many sites
+    assert distribution.blocks_removed < 200  # of some 15,000: these pages have hardly boilerplate
     # No rule is set, and no model is fitted: every document is measured, none is dropped.
-    assert signals.rows_in == signals.kept == quality.rows_in == quality.kept == dedup.kept
+    assert signals.rows_in == signals.kept == quality.rows_in == quality.kept == distribution.kept
     measured = [r for r in ledger.table("signals", ["chars"]).to_pylist() if r["chars"]]
     assert len(measured) == signals.rows_in
     # What is left is the corpus: each document once, in train or in validation.
