@@ -52,7 +52,9 @@ demo: install java lmplz  ## the embedded sample through the pipeline: funnel, a
 	@echo
 	@echo "documents:     runs/demo/out/documents/web/*/part-*.parquet"
 	@echo "one record:    $(SKYPILE) why runs/demo/out https://news2.en.example/"
+	@echo "what recurs:   $(SKYPILE) recurring runs/demo/out"
 	@echo "count again:   $(SKYPILE) funnel runs/demo/out --recount"
+	@echo "train on it:   make train"
 	@echo "the truth:     runs/demo/input/truth.jsonl (python -m pydoc skypile.sample explains it)"
 
 crawl-demo: install java  ## 1,014 real pages as WARC (from ../shared) through the pipeline
