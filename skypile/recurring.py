@@ -76,8 +76,8 @@ def recurrence(run: str, top: int = 20) -> Recurrence:
     rest = facts["documents_with_units"] - sum(on_record.values())
     histogram = {1: (rest, 0)} if rest else {}
     for power, count in sorted(on_record.items()):
-        before, lost = histogram.get(1 << power, (0, 0))
-        histogram[1 << power] = (before + count, lost + by_power.get(power, 0))
+        least = max(1 << power, manifest.settings["counted_from_documents"])
+        histogram[least] = (count, by_power.get(power, 0))
     return Recurrence(groups, histogram, facts["documents"], facts["units"])
 
 

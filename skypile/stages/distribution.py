@@ -120,10 +120,17 @@ def validate(config: Config) -> None:
 
 def _agrees(settings: Mapping[str, Any]) -> None:
     own, fit = settings["distribution"], settings.get("fit_vectors")
+    fits = fit is not None and fit.fit
+    if own.models and fits:
+        raise ValueError(
+            "names `models`, and fit_vectors would fit others that make all measures stale when "
+            "the corpus grows: set fit = false in [fit_vectors]"
+        )
+    if not own.models and not fits:
+        raise ValueError("needs stage fit_vectors in the run, or `models` of an earlier fit")
     if own.models:
         return
-    if fit is None:
-        raise ValueError("needs stage fit_vectors in the run, or `models` of an earlier fit")
+    assert fit
     if own.min_cosine < fit.min_cosine:
         raise ValueError(
             f"min_cosine {own.min_cosine:g} is below that of [fit_vectors], {fit.min_cosine:g}: "

@@ -27,6 +27,9 @@ from skypile.stage import Fit, FitInput, Stage
 class Config(VectorSettings, CentreSettings):
     """Settings of the stage, and of the fits."""
 
+    fit: bool = setting(
+        True, piece="fit", help="false: fit nothing, stage distribution names `models`"
+    )
     sources: tuple[str, ...] = setting(
         (), piece="fit", help="whose documents; all where none is named"
     )
@@ -41,7 +44,7 @@ class Config(VectorSettings, CentreSettings):
 
 def sources(config: Config) -> tuple[str, ...] | None:
     """The sources that a fit reads; None for all."""
-    return config.sources or None
+    return (config.sources or None) if config.fit else ()
 
 
 def fit(config: Config, given: FitInput) -> Mapping[str, Any]:

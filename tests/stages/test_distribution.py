@@ -16,6 +16,7 @@ from skypile.ledger import Ledger
 from skypile.manifests import CORPUS
 from skypile.pipeline import all_stages
 from skypile.recurring import plot, recurrence
+from skypile.run import Run
 from skypile.stages.distribution import MOSTLY, make_cut_kernel
 from skypile.stages.distribution import Config as Distribution
 from tests.stages.test_dedup import Start, chinese
@@ -114,6 +115,8 @@ def test_a_notice_in_many_wordings_goes_from_all_but_the_first_documents(
     assert {group.example for group in found.groups} <= notices
     assert sum(g.removed for g in found.groups) == 80 - len(with_notice)
     assert sum(before for before, _ in found.histogram.values()) == 400
+    assert [*found.histogram][:1] == [1]
+    assert not {2, 3, 4} & found.histogram.keys()  # those of up to 4 documents are one bar
     assert sum(lost for _, lost in found.histogram.values()) == 80 - len(with_notice)
     plot(found, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 10_000
@@ -242,6 +245,10 @@ def test_a_cut_off_reruns_the_cut_and_models_of_another_run_serve(
         distribution={**cutoffs, "models": found},
     )
     assert run(named, start).digest("recurrent_blocks") == low.digest("recurrent_blocks")
+    (tmp_path / "in/more.jsonl").write_text("".join(json.dumps(p) + "\n" for p in PAGES[40:50]))
+    grown = run(named, start).manifests.get("distribution.measure", "a")
+    assert grown
+    assert grown.work == {"computed": 10, "reused": 40}
 
 
 @pytest.mark.parametrize(
@@ -258,6 +265,18 @@ def test_settings_that_cannot_work_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         configure(tmp_path, PAGES, distribution=section)
+
+
+def test_a_fit_that_nothing_uses_is_refused(tmp_path: Path) -> None:
+    named = {"distribution": {"models": {"vectors": "x", "centres": "y"}}}
+    with pytest.raises(ConfigError, match="set fit = false"):
+        configure(tmp_path, PAGES, **named)
+    off = {**SMALL, "fit": False}
+    with pytest.raises(ConfigError, match="needs stage fit_vectors in the run"):
+        configure(tmp_path, PAGES, fit_vectors=off)
+    config = configure(tmp_path, PAGES, **named, fit_vectors=off)
+    stage = next(s for s in config.stages if s.name == "fit_vectors")
+    assert Run(config, lambda: None, print).lineage.sources_of(stage, "fit") == []  # type: ignore[arg-type,return-value]
 
 
 def test_without_models_and_without_a_fit_it_is_refused(tmp_path: Path) -> None:
