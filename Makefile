@@ -43,18 +43,20 @@ lmplz: install  ## build KenLM's lmplz and build_binary from source, once, into 
 	@$(PY) scripts/build_lmplz.py
 
 .PHONY: demo crawl-demo
-demo: install java lmplz  ## the embedded sample through the pipeline: funnel, and where to look
+demo: install java lmplz  ## the embedded sample through the pipeline, and a small model trained on it
 	$(SKYPILE) sample runs/demo/input
 	$(SKYPILE) run --config conf/demo.toml
 	$(SKYPILE) truth runs/demo/out runs/demo/input/truth.jsonl
 	$(SKYPILE) plan runs/demo/out
 	$(SKYPILE) shards verify runs/demo/out
+	@if $(PY) -c 'import torch' 2> /dev/null; then $(MAKE) --no-print-directory train CONFIG=conf/train_demo.toml; \
+	  else echo "no PyTorch here (EXTRAS=dev): nothing is trained"; fi
 	@echo
 	@echo "documents:     runs/demo/out/documents/web/*/part-*.parquet"
-	@echo "one record:    $(SKYPILE) why runs/demo/out https://news2.en.example/"
+	@echo "one record:    $(SKYPILE) why runs/demo/out https://news2-en.example/"
 	@echo "what recurs:   $(SKYPILE) recurring runs/demo/out"
 	@echo "count again:   $(SKYPILE) funnel runs/demo/out --recount"
-	@echo "train on it:   make train"
+	@echo "curves:        $(PY) -m model.plot runs/demo/train/metrics.jsonl runs/demo/curves.png"
 	@echo "the truth:     runs/demo/input/truth.jsonl (python -m pydoc skypile.sample explains it)"
 
 crawl-demo: install java  ## 1,014 real pages as WARC (from ../shared) through the pipeline
