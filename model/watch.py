@@ -152,7 +152,9 @@ class Watcher:
         note = _note(values)
         shown = "validation" in values  # stays in sight above the bar; the rest is the bar's note
         if self._progress is not None:
-            self._progress.update(self._task, completed=step, **({} if shown else {"note": note}))
+            self._progress.update(self._task, completed=step)
+            if not shown:
+                self._progress.update(self._task, note=note)
         if note and (shown or self._progress is None):
             self.say(f"step {step}/{self.steps}  {note}")
 
