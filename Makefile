@@ -13,7 +13,7 @@ SHARED ?= ../shared
 CONFIG ?= conf/demo.toml
 SUBMIT ?= $(PY)
 # Extras of pyproject.toml. EXTRAS=dev leaves PyTorch out; the trainer's tests then skip.
-EXTRAS ?= dev,train
+EXTRAS ?= dev,train,evaluate
 STAGES := $(foreach job,$(wildcard jobs/*.py),$(shell echo $(basename $(notdir $(job))) | cut -d_ -f2-))
 export PYSPARK_PYTHON := $(abspath $(PY))
 
