@@ -86,10 +86,13 @@ bench-train: install  ## the trainer: tokens/s and memory beside litgpt, ZeRO-1,
 $(STAGES): install java
 	$(SUBMIT) jobs/*_$@.py --config $(CONFIG)
 
-.PHONY: fmt lint test test-slow soak
+.PHONY: fmt lint docs test test-slow soak
 fmt: install  ## format the code
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+docs: install  ## docs/configuration.md and docs/commands.md, from the code
+	@$(PY) scripts/write_docs.py
 
 lint: install  ## ruff and mypy
 	$(VENV)/bin/ruff check .
