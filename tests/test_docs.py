@@ -52,5 +52,7 @@ def test_commands_and_targets_in_the_docs_exist() -> None:
         text = path.read_text(encoding="utf8")
         used = set(re.findall(r"(?:`|^\$? ?|/)skypile ([a-z][a-z-]*)", text, re.M))
         assert used <= names, (path.name, used - names)
-        made = set(re.findall(r"(?:`|^\$? ?)make ([a-z][a-z0-9_-]*[a-z0-9])(?![-a-z0-9])", text, re.M))
+        made = set(
+            re.findall(r"(?:`|^\$? ?)make ([a-z][a-z0-9_-]*[a-z0-9])(?![-a-z0-9])", text, re.M)
+        )
         assert made <= targets, (path.name, made - targets)
