@@ -31,7 +31,11 @@ def numbers_of(run: Looked, part: Part, rows: Sequence[int], stage: str) -> dict
             continue
         names = list(OF_DOCUMENTS) if table == "documents" else _scalar_columns(part, table)
         for row, values in zip(rows, scalars(part, table, rows, names), strict=True):
-            found[row] |= {n: shown(v) for n, v in values.items() if v is not None}
+            found[row] |= {
+                n: shown(v)
+                for n, v in values.items()
+                if v is not None and not (v == 0 and n.endswith("_share"))
+            }
     return found
 
 

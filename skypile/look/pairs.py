@@ -105,12 +105,21 @@ def _pairs(
             texts = (s.text(before)[:DIFF_CHARS] for s in (dropped, kept))
             pairs.append(Pair(dropped, kept, True, diff(*texts)))
             continue
-        language = str(languages_of(pick.part)[pick.row])
+        language = _language(pick)
         pool = chosen.get(("kept", stage, language)) or _any_kept(chosen, stage)
         at = number + used.get(language, 0)  # another reason begins with another one
         used[language] = used.get(language, 0) + 1
         pairs.append(Pair(dropped, ready[pool[at % len(pool)]] if pool else None))
     return pairs
+
+
+def _language(pick: Pick) -> str:
+    """The document's language; of one that was never judged, by its kinds of characters."""
+    found = str(languages_of(pick.part)[pick.row])
+    if found != LANGUAGES[-1]:
+        return found
+    (row,) = scalars(pick.part, "documents", [pick.row], ["block_wide_chars", "chars"])
+    return LANGUAGES[1] if sum(row["block_wide_chars"]) > 0.3 * row["chars"] else LANGUAGES[0]
 
 
 def _any_kept(chosen: Mapping[Key, Sequence[Pick]], stage: str) -> Sequence[Pick]:

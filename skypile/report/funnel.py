@@ -33,17 +33,24 @@ class Step:
     drawing: Markup
 
 
+def colours(funnel: Funnel) -> dict[str, int]:
+    """The number of each source's colour: 0 for the largest. In the order of the sources."""
+    judged = {s: counts["judged"] for s, counts in funnel.reads.items()}
+    ranks = sorted(judged, key=lambda s: (-judged[s], s))
+    return {s: ranks.index(s) % 6 for s in judged}
+
+
 def steps(funnel: Funnel) -> list[Step]:
     """The reading of the records and then every stage that gives verdicts, in order."""
     sources = list(funnel.reads)
     inside = {s: funnel.reads[s]["judged"] for s in sources}
-    most = float(sum(inside.values()))
+    most, shades = float(sum(inside.values())), colours(funnel)
     rejected: dict[str, int] = {}
     for counts in funnel.reads.values():
         for reason, n in counts["rejected"].items():
             rejected[reason] = rejected.get(reason, 0) + n
     after = {s: funnel.reads[s]["documents"] for s in sources}
-    found = [_step(READ, inside, after, sum(inside.values()), rejected, 0, most)]
+    found = [_step(READ, inside, after, sum(inside.values()), rejected, 0, most, shades)]
     inside = after
     for stage in dict.fromkeys(line.stage for line in funnel.lines):
         own = [line for line in funnel.lines if line.stage == stage]
@@ -54,7 +61,7 @@ def steps(funnel: Funnel) -> list[Step]:
                 dropped[reason] = dropped.get(reason, 0) + n
         blocks = sum(line.blocks_removed for line in own)
         seen = sum(line.rows_in for line in own)
-        found.append(_step(stage, inside, after, seen, dropped, blocks, most))
+        found.append(_step(stage, inside, after, seen, dropped, blocks, most, shades))
         inside = after
     return found
 
@@ -67,13 +74,14 @@ def _step(
     dropped: Mapping[str, int],
     blocks: int,
     most: float,
+    colours: Mapping[str, int],
 ) -> Step:
     reasons = sorted(dropped.items(), key=lambda x: (-x[1], x[0]))
     drawing = flow(
         [float(n) for n in before.values()],
         [float(after[s]) for s in before],
         most,
-        range(len(before)),
+        list(colours.values()),
     )
     listed = [Reason(stage, name, n, seen) for name, n in reasons]
     return Step(stage, sum(before.values()), sum(after.values()), listed, blocks, drawing)

@@ -1,6 +1,9 @@
 """Numbers as people read them."""
 
+import re
 from typing import Any
+
+from markupsafe import Markup, escape
 
 
 def whole(value: float | None) -> str:
@@ -22,6 +25,11 @@ def compact(value: float) -> str:
         if abs(value) >= size * 0.9995:
             return f"{value / size:.3g}{unit}"
     return f"{value:.3g}"
+
+
+def breakable(name: str) -> Markup:
+    """A name that may be broken behind its underscores, dots and hyphens."""
+    return Markup("<wbr>").join(escape(p) for p in re.split(r"(?<=[_.-])", name))
 
 
 def plain(value: Any) -> str:

@@ -65,6 +65,7 @@ def render(run: str, options: Options) -> str:
         "whole": numbers.whole,
         "compact": numbers.compact,
         "plain": numbers.plain,
+        "breakable": numbers.breakable,
         "duration": numbers.duration,
         "excerpt": partial(excerpt, limit=EXCERPT_CHARS),
     }
@@ -85,6 +86,7 @@ def context(run: Looked, name: str, options: Options) -> dict[str, Any]:
         "version": __version__,
         "run": run,
         "steps": steps,
+        "colours": funnel.colours(run.funnel),
         "sums": totals,
         "measures": sums.MEASURES,
         "languages": sums.LANGUAGES,
