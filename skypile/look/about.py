@@ -34,14 +34,18 @@ def stages(run: Looked) -> list[StageAbout]:
     found = []
     for name in run.stages:
         own = [m for m in run.manifests if m.piece.startswith(f"{name}.")]
-        settings, work, libraries = {}, {}, {}
+        settings: dict[str, dict[str, Any]] = {}
+        work: dict[str, dict[str, int]] = {}
+        libraries: dict[str, str] = {}
         for manifest in own:
             piece = manifest.piece.partition(".")[2]
             settings[piece] = dict(manifest.settings)
             libraries |= manifest.libraries
             work[piece] = added([work.get(piece, {}), manifest.work])
         found.append(
-            StageAbout(name, papers[name], {p: s for p, s in settings.items() if s}, libraries, work)
+            StageAbout(
+                name, papers[name], {p: s for p, s in settings.items() if s}, libraries, work
+            )
         )
     return found
 

@@ -50,7 +50,7 @@ class _Bins:
         for counts, rows in ((self.before, where), (self.after, where[kept])):
             found, sizes = np.unique(rows, return_counts=True)
             for at, n in zip(found.tolist(), sizes.tolist(), strict=True):
-                counts[at] += n * scale  # type: ignore[assignment]
+                counts[at] += n * scale
 
     def histogram(
         self, name: str, unit: str, marks: Sequence[tuple[float, str]] = ()
@@ -168,5 +168,6 @@ def cluster_sizes(run: Looked) -> Mapping[str, int]:
     for size in sizes.values():
         classes[size if size <= 5 else 1 << (size - 1).bit_length()] += 1
     return {
-        f"{least:,}" if least <= 5 else f"up to {least:,}": n for least, n in sorted(classes.items())
+        f"{least:,}" if least <= 5 else f"up to {least:,}": n
+        for least, n in sorted(classes.items())
     }

@@ -12,7 +12,17 @@ from skypile.look.shown import masked
 
 # Keys and hashes, which mean nothing to people.
 HIDDEN = frozenset(
-    ("doc_id", "exact_high", "exact_low", "site", "repository", "work", "read_digest", "row", "cluster")
+    (
+        "doc_id",
+        "exact_high",
+        "exact_low",
+        "site",
+        "repository",
+        "work",
+        "read_digest",
+        "row",
+        "cluster",
+    )
 )
 LEFT_OUT = frozenset(("records", "read_log", "slices", "inputs"))  # not rows of documents
 OF_DOCUMENTS = ("chars", "date", "crawled_at", "charset", "engine_limit")

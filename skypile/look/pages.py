@@ -51,7 +51,7 @@ def _page(root: Root, format_: str, part: Part, doc_id: str) -> str | None:
     return decoded.text if decoded else None
 
 
-def _record(stream: SliceReader, row: Mapping[str, Any]) -> warc.Record | None:
+def _record(stream: Any, row: Mapping[str, Any]) -> warc.Record | None:
     """The record, which is the first behind its offset, or inside the member that begins there."""
     reader = warc.WarcReader(
         stream,

@@ -2,6 +2,7 @@
 columns of the parts that are looked at.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -110,7 +111,7 @@ def _by_row(column: pa.ChunkedArray) -> list[npt.NDArray[np.int64]]:
     for chunk in column.chunks:
         values = chunk.values.to_numpy(zero_copy_only=False)
         ends = chunk.offsets.to_numpy(zero_copy_only=False)
-        lists += [values[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        lists += [values[a:b] for a, b in itertools.pairwise(ends)]
     return lists
 
 
