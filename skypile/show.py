@@ -16,8 +16,7 @@ from skypile.sample.truth import Score
 BAR = 8
 # Columns of hashes and keys: `why --json` has them, people have no use for them.
 KEYS = frozenset(
-    ("read_digest", "text_digest", "exact_high", "exact_low", "bands", "unit_keys", "lines")
-    + ("site", "repository", "work", "common_lines")
+    ("read_digest", "text_digest", "exact_high", "exact_low", "bands", "unit_keys", "site", "work")
 )
 
 

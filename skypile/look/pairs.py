@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skypile.look.run import Fates, Looked, Part, scalars
+from skypile.look.run import KEPT, Fates, Looked, Part, scalars
 from skypile.look.samples import Key, Mask, Pick, Sample, choose, find, samples
 from skypile.look.shown import Piece, diff
 from skypile.look.sums import LANGUAGES, languages_of
@@ -29,11 +29,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Samples by stage and reason, by stage for removed blocks, and by quality bucket."""
+    """Samples by stage and reason, by stage for removed blocks, by quality bucket, and by language
+    for what every stage kept.
+    """
 
     pairs: Mapping[tuple[str, str], Sequence[Pair]]
     blocks: Mapping[str, Sequence[Sample]]
     buckets: Mapping[str, Sequence[Sample]]
+    final: Mapping[str, Sequence[Sample]]
 
 
 def gallery(run: Looked, count: int) -> Gallery:
@@ -52,12 +55,15 @@ def gallery(run: Looked, count: int) -> Gallery:
         for (kind, stage, *_), picks in chosen.items()
         if kind == "cut"
     }
-    buckets = {
-        rest[0]: [by_stage[stage][p] for p in picks]
-        for (kind, stage, *rest), picks in chosen.items()
-        if kind == "bucket"
-    }
-    return Gallery(pairs, blocks, buckets)
+    buckets, final = (
+        {
+            rest[0]: [by_stage[stage][p] for p in picks]
+            for (kind, stage, *rest), picks in chosen.items()
+            if kind == wanted
+        }
+        for wanted in ("bucket", "final")
+    )
+    return Gallery(pairs, blocks, buckets, final)
 
 
 def _select(part: Part, fate: Fates) -> dict[Key, Mask]:
@@ -77,6 +83,9 @@ def _select(part: Part, fate: Fates) -> dict[Key, Mask]:
             cut = np.zeros(part.rows, bool)
             cut[rows] = True
             found["cut", stage] = cut & kept
+    for language in LANGUAGES if fate.stages else ():
+        left = (fate.reason == KEPT) & (languages == language)
+        found["final", fate.stages[-1], language] = left
     if part.has("quality_buckets"):
         bucket = np.asarray(part.columns("quality_buckets", ["bucket"])["bucket"].to_pylist())
         applies = part.columns("verdicts_quality", ["applies"])["applies"].fill_null(False)
