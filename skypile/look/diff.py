@@ -33,8 +33,9 @@ class Setting:
 @dataclass
 class Difference:
     """first, second: documents kept. moves: (fate in the first run, fate in the second) to how many
-    documents, where the two differ; examples: some ids of each. settings: those that differ;
-    pieces: those computed with other settings, code or libraries, though none of these is listed.
+    documents, where the two differ; examples: some ids of each. settings: those that differ, of
+    sources and of pieces that both runs have; only: pieces that one of them has; code: pieces that
+    differ in code, libraries or contents of models alone.
     """
 
     first: int = 0
@@ -42,6 +43,7 @@ class Difference:
     moves: Counter[tuple[Fate, Fate]] = field(default_factory=Counter)
     examples: dict[tuple[Fate, Fate], list[str]] = field(default_factory=dict)
     settings: Sequence[Setting] = ()
+    only: tuple[Sequence[str], Sequence[str]] = ((), ())
     code: Sequence[str] = ()
 
     @property
@@ -70,7 +72,10 @@ def difference(first: Looked, second: Looked) -> Difference:
                 examples = found.examples.setdefault((before, after), [])
                 if len(examples) < EXAMPLES:
                     examples.append(doc_id)
-    found.settings, found.code = _settings(first, second)
+    pieces = [_by_piece(run) for run in (first, second)]
+    found.settings, found.code = _settings(first, second, pieces)
+    alone = [[p for p in a if p not in b] for a, b in (pieces, pieces[::-1])]
+    found.only = (alone[0], alone[1])
     return found
 
 
@@ -98,23 +103,30 @@ def _fates(run: Looked, part: Part) -> Iterator[tuple[str, Fate]]:
         yield doc_id, (str(stage), str(reason))
 
 
-def _settings(first: Looked, second: Looked) -> tuple[list[Setting], list[str]]:
-    """Settings of sources and pieces that differ; pieces that differ in code or libraries alone."""
+def _settings(
+    first: Looked, second: Looked, pieces: Sequence[Mapping[str, tuple[Mapping[str, Any], str]]]
+) -> tuple[list[Setting], list[str]]:
+    """Settings of sources and pieces that differ; pieces that differ in code or libraries alone.
+    Where a source's files lie decides no row.
+    """
     found = []
     sources = [{s["name"]: s for s in r.reader.record["sources"]} for r in (first, second)]
     for name in dict.fromkeys((*sources[0], *sources[1])):
-        found += _changed(f"source {name}", *(s.get(name, {}) for s in sources))
+        changed = _changed(f"source {name}", *(s.get(name, {}) for s in sources))
+        found += [one for one in changed if one.name != "root"]
     samples = [{"sample_fraction": r.reader.record["sample_fraction"]} for r in (first, second)]
     found += _changed("run", *samples)
-    pieces = [_by_piece(r) for r in (first, second)]
     code = []
-    for piece in dict.fromkeys((*pieces[0], *pieces[1])):
-        (settings_a, own_a), (settings_b, own_b) = (p.get(piece, ({}, "")) for p in pieces)
+    for piece in pieces[0].keys() & pieces[1].keys():
+        (settings_a, own_a), (settings_b, own_b) = (p[piece] for p in pieces)
         changed = _changed(piece, settings_a, settings_b)
         found += changed
         if own_a != own_b and not changed:
             code.append(piece)
-    return found, code
+    order = [*pieces[0]]
+    return sorted(found, key=lambda s: order.index(s.where) if s.where in order else -1), sorted(
+        code, key=order.index
+    )
 
 
 def _by_piece(run: Looked) -> dict[str, tuple[Mapping[str, Any], str]]:

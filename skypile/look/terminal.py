@@ -105,11 +105,14 @@ def difference(found: Difference, console: Console) -> None:
         for one in found.settings:
             table.add_row(one.where, one.name, Text(str(one.first)), Text(str(one.second)))
         console.print(table)
+    for name, pieces in zip(("first", "second"), found.only, strict=True):
+        if pieces:
+            console.print(f"only in the {name}: {', '.join(pieces)}", highlight=False)
     if found.code:
         console.print(
             f"other code, libraries or contents of models: {', '.join(found.code)}", highlight=False
         )
-    if not (found.moves or found.settings or found.code):
+    if not (found.moves or found.settings or found.code or any(found.only)):
         console.print("no difference")
 
 
@@ -139,5 +142,6 @@ def difference_as_json(found: Difference) -> dict[str, Any]:
         "went": found.went,
         "moves": moves,
         "settings": [asdict(s) for s in found.settings],
+        "only": {"first": list(found.only[0]), "second": list(found.only[1])},
         "code": list(found.code),
     }

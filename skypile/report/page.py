@@ -18,6 +18,7 @@ from skypile.files import Root
 from skypile.look import about, distributions, pairs, samples, sums
 from skypile.look.pages import pages_of
 from skypile.look.run import MAX_DOCUMENTS, Looked
+from skypile.look.shown import masked
 from skypile.recurring import Recurrence, recurrence
 from skypile.report import charts, funnel, numbers
 
@@ -97,7 +98,9 @@ def context(run: Looked, name: str, options: Options) -> dict[str, Any]:
         "qualities": distributions.qualities(run),
         "clusters": distributions.cluster_sizes(run) if "dedup" in run.stages else {},
         "recurring": _recurring(run, name),
-        "hosts": totals.hosts.top[:HOSTS] if totals.hosts else [],
+        "hosts": [
+            (masked(host), of) for host, of in (totals.hosts.top[:HOSTS] if totals.hosts else [])
+        ],
         "tokens": _facts(run, "tokens.build").get("domains", []),
         "tokenizer": _counts(run, "fit_tokenizer.fit"),
         "plan": _counts(run, "plan.derive"),
@@ -107,6 +110,11 @@ def context(run: Looked, name: str, options: Options) -> dict[str, Any]:
         "timed": any("wall_ms" in w for s in stages for w in s.work.values()),
         "masked": _masked(run),
     }
+
+
+def _hosts(totals: sums.Sums) -> list[tuple[str, list[float]]]:
+    found = totals.hosts.top[:HOSTS] if totals.hosts else []
+    return [(masked(host), of) for host, of in found]
 
 
 def _counts(run: Looked, piece: str) -> Mapping[str, Any]:

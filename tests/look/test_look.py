@@ -148,13 +148,14 @@ def test_two_runs_differ_in_documents_by_reason_and_in_settings(
     assert same.first == same.second == Looked(run).funnel.lines[-1].kept
     other = small_run(tmp_path / "other", no_spark, min_chars=1)
     found = difference(Looked(run), Looked(other))
-    assert [(s.where, s.name, s.first, s.second) for s in found.settings if s.name != "root"] == [
+    assert [(s.where, s.name, s.first, s.second) for s in found.settings] == [
         ("ingest.cut", "min_chars", 30, 1)
     ]
     moves = {(a[1], b[1]): n for (a, b), n in found.moves.items()}
     assert moves == {("too_short", "kept"): 1} or moves == {("too_short", "too_little_text"): 1}
     assert found.came - found.went == found.second - found.first
     assert not found.code
+    assert found.only == ([], [])
     gone = tmp_path / "other/in/2.jsonl"
     gone.write_text("\n".join(gone.read_text(encoding="utf8").splitlines()[:-1]) + "\n", "utf8")
     small_run_again(tmp_path / "other", no_spark)
