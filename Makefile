@@ -51,7 +51,9 @@ demo: install java lmplz  ## the embedded sample through the pipeline, and a sma
 	$(SKYPILE) shards verify runs/demo/out
 	@if $(PY) -c 'import torch' 2> /dev/null; then $(MAKE) --no-print-directory train CONFIG=conf/train_demo.toml; \
 	  else echo "no PyTorch here (EXTRAS=dev): nothing is trained"; fi
+	$(SKYPILE) report runs/demo/out
 	@echo
+	@echo "the report:    runs/demo/report.html"
 	@echo "documents:     runs/demo/out/documents/web/*/part-*.parquet"
 	@echo "one record:    $(SKYPILE) why runs/demo/out https://news2-en.example/"
 	@echo "what recurs:   $(SKYPILE) recurring runs/demo/out"
@@ -70,6 +72,16 @@ crawl-demo: install java  ## 1,014 real pages as WARC (from ../shared) through t
 .PHONY: models
 models: install java lmplz  ## what comes before them, then language models and classifiers (CONFIG)
 	$(SKYPILE) run --config $(CONFIG) --upto fit_reference
+
+.PHONY: report notebooks
+RUN ?= runs/demo/out
+TRAIN ?= $(dir $(abspath $(RUN)))train
+report: install  ## a run as one HTML file beside it (RUN=runs/demo/out, with curves: TRAIN=runs/demo/train)
+	$(SKYPILE) report $(RUN) $(if $(wildcard $(TRAIN)/metrics.jsonl),--train $(TRAIN))
+
+notebooks: install  ## execute the notebooks on a finished demo (first: make demo train)
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt nbclient ipykernel
+	SKYPILE_DEMO=$(abspath runs/demo) $(PY) -m pytest -q -m "slow or not slow" tests/test_notebooks.py
 
 .PHONY: train bench-train
 RANKS ?= 1

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from skypile.cli_look import AsJson, RunFolder
+from skypile.cli_look import app as look_app
 from skypile.errors import SkypileError
 
 if TYPE_CHECKING:
@@ -24,10 +26,9 @@ app = typer.Typer(
 
 shards_app = typer.Typer(no_args_is_help=True, help="Token shards: check them, export them.")
 app.add_typer(shards_app, name="shards")
+app.add_typer(look_app)  # without a name: its commands are this one's
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="the run's TOML file")]
-RunFolder = Annotated[str, typer.Argument(help="the run's folder or URI (its `out`)")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output")]
 Master = Annotated[str | None, typer.Option(help="Spark master, instead of the configuration's")]
 
 
@@ -104,24 +105,6 @@ def funnel(
     else:
         show.funnel(lines, show.console())
     book.check_budgets(lines)
-
-
-@app.command()
-def why(
-    run: RunFolder,
-    name: Annotated[str, typer.Argument(help="a URL, or a document id or its first 8 digits")],
-    json_: AsJson = False,
-) -> None:
-    """What happened to one record at every stage, and for which reason."""
-    from skypile import ledger, show
-
-    fates = list(ledger.Ledger(run).why(name))
-    if not fates:
-        raise SkypileError(f"no record of {run} has this URL or id: {name}")
-    if json_:
-        print(json.dumps(fates, indent=1, ensure_ascii=False, default=str))
-    else:
-        show.fates(fates, show.console())
 
 
 @app.command()
@@ -290,7 +273,7 @@ def main() -> Any:
         # Unbroken lines: a path that is broken cannot be copied.
         console = Console(stderr=True)
         console.print(f"error: {e}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
+        sys.exit(e.exit_code)
 
 
 if __name__ == "__main__":

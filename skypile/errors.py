@@ -1,12 +1,21 @@
 """The errors that a user is meant to read: what is wrong, where, and what to do about it.
 
-The command prints them as one paragraph without a traceback and exits with 2. Anything else that
-is raised is a fault of skypile or of the machine, and keeps its traceback.
+The command prints them as one paragraph without a traceback and exits with 2, or 1 where it looked
+for something and found nothing. Anything else that is raised is a fault of skypile or of the
+machine, and keeps its traceback.
 """
 
 
 class SkypileError(Exception):
     """Base of all errors that are addressed to the user."""
+
+    exit_code = 2
+
+
+class NothingFoundError(SkypileError):
+    """Nothing in the run is what was looked for; says what is near."""
+
+    exit_code = 1
 
 
 class ConfigError(SkypileError):

@@ -50,8 +50,9 @@ class FileEntry:
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What a piece committed. `inputs` name the manifests it read, in order, and the digests they
-    had; `counts` are of rows, for the ledger; `work` says what was computed and what was reused,
-    and is the one part that may differ between two runs with the same rows.
+    had; `counts` are of rows, for the ledger; `work` says what was computed and what was reused
+    and, in milliseconds, how long that took (`wall_ms`; `task_ms`: all tasks together); it is the
+    one part that may differ between two runs with the same rows.
     """
 
     piece: str

@@ -188,9 +188,10 @@ class RunReader:
                 pc.starts_with(table["doc_id"], name) if len(name) >= 8 else False,
             )
             for record in table.filter(hit).to_pylist():
-                yield {"record": record, **self._rows_on(record["doc_id"], file.source, file.part)}
+                yield {"record": record, **self.rows_on(record["doc_id"], file.source, file.part)}
 
-    def _rows_on(self, doc_id: str, source: str, part: int) -> dict[str, Any]:
+    def rows_on(self, doc_id: str, source: str, part: int) -> dict[str, Any]:
+        """The row on one document, by table, without texts; the document is in this part."""
         rows: dict[str, Any] = {}
         for manifest in self._committed():
             for file in self.manifests.files(manifest):

@@ -8,6 +8,7 @@ bookkeeping: rows are made in `skypile.tasks`.
 
 import json
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -56,6 +57,7 @@ class Run:
         self.lineage = Lineage(config, self.manifests)
         self.planner = Planner(config, self.manifests, start_spark, say)
         self._start_spark, self._say = start_spark, say
+        self._begun = 0.0  # of the piece at hand
 
     def execute(self, only: Sequence[str] = (), *, force: bool = False) -> None:
         """Bring the run, or the stages named, up to date.
@@ -93,6 +95,7 @@ class Run:
                 f"stage {stage.name} ({piece}, source {source}) {state}, and later stages read it; "
                 f"run it too: --stage {stage.name}"
             )
+        self._begun = time.monotonic()
         if piece == "relate":
             self._relate(stage, expected)
         elif piece == "fit":
@@ -223,9 +226,12 @@ class Run:
             digest=content_digest(tables, files, facts),
             facts=facts,
             counts=added(r["counts"] for r in receipts) | (about or {}),
-            work=added(r["work"] for r in receipts),
+            work=added([*(r["work"] for r in receipts), {"wall_ms": self._spent_ms()}]),
         )
         self.manifests.commit(manifest, files)
+
+    def _spent_ms(self) -> int:
+        return round((time.monotonic() - self._begun) * 1000)
 
     def _relate(self, stage: Stage, expected: Expected) -> None:
         from skypile.spark import narrow_frame, run_tasks, text_mapper, write_aligned

@@ -14,6 +14,10 @@ from skypile.recurring import Recurrence
 from skypile.sample.truth import Score
 
 BAR = 8
+# Columns of hashes and keys: `why --json` has them, people have no use for them.
+KEYS = frozenset(
+    ("read_digest", "text_digest", "exact_high", "exact_low", "bands", "unit_keys", "site", "work")
+)
 
 
 def console() -> Console:
@@ -154,7 +158,9 @@ def fates(fates: Sequence[Mapping[str, Any]], console: Console) -> None:
         for name, row in fate.items():
             first = True
             for column, value in row.items():
-                if value is None or (column in ("source",) and name != "record"):
+                if value is None or value == [] or (column == "source" and name != "record"):
+                    continue
+                if column in KEYS:
                     continue
                 style = {"kept": "green" if value is True else "red", "reason": "yellow"}
                 table.add_row(
@@ -166,7 +172,7 @@ def fates(fates: Sequence[Mapping[str, Any]], console: Console) -> None:
 
 
 def _short(value: Any, limit: int = 400) -> str:
-    text = str(value)
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
 
 

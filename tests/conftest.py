@@ -57,6 +57,16 @@ def spark() -> "Iterator[SparkSession]":
     made.stop()
 
 
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, spark: "SparkSession") -> Path:
+    """A folder with the embedded sample and its finished run, in `runs/demo/out`."""
+    from tests.demo_run import run_demo
+
+    base = tmp_path_factory.mktemp("demo")
+    run_demo(base, spark)
+    return base
+
+
 @pytest.fixture
 def start(spark: "SparkSession") -> "Callable[[], SparkSession]":
     """As the driver asks for a session."""

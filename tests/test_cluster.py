@@ -16,7 +16,7 @@ from skypile.driver import run_config
 from skypile.ledger import Ledger
 from tests import toy
 from tests.conftest import REPO
-from tests.test_cli import with_small_tokenizer
+from tests.demo_run import with_small_tokenizer
 from tests.test_run import ALL_TABLES, LINES
 
 if TYPE_CHECKING:

@@ -187,7 +187,9 @@ def test_loosened_and_tightened_again_equals_a_fresh_run_and_measures_only_what_
     assert not set(first) & set(second)
     work = ledger.manifests.get("length.measure", "web")
     assert work is not None
-    assert work.work == {"computed": len(second), "reused": len(first)}
+    assert (work.work["computed"], work.work["reused"]) == (len(second), len(first))
+    assert work.work["task_ms"] > 0
+    assert work.work["wall_ms"] > 0
     tight, _ = settle("run", 2)
     assert measured(count) == []
     assert tight == strict

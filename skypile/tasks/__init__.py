@@ -3,6 +3,7 @@
 Runs on an executor and needs no Spark: a task is a value, its result a receipt.
 """
 
+import time
 from typing import Any
 
 from skypile.contents import check_same
@@ -28,13 +29,20 @@ __all__ = [
 
 
 def run_task(task: PieceTask) -> dict[str, Any]:
-    """Do a task; its receipt.
+    """Do a task; its receipt, and in its `work` how many milliseconds that took.
 
     Raises:
         SkypileError: this process has other code, libraries, models or lists than the driver.
     """
+    begun = time.monotonic()
     check_code(task.stage, task.code)
     check_same(task.contents)
+    receipt = _done(task)
+    spent = round((time.monotonic() - begun) * 1000)
+    return {**receipt, "work": {**receipt["work"], "task_ms": spent}}
+
+
+def _done(task: PieceTask) -> dict[str, Any]:
     match task:
         case ReadTask():
             return read_part(task)

@@ -1,0 +1,193 @@
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skypile.errors import NothingFoundError, SkypileError
+from skypile.look import terminal
+from skypile.look.diff import ABSENT, difference
+from skypile.look.distributions import lengths
+from skypile.look.run import KEPT, Looked, sample_keys
+from skypile.look.samples import choose
+from skypile.look.search import fates, matches
+from skypile.look.shown import Piece, diff, masked_blocks, masked_html
+from skypile.look.sums import READ, sums
+from skypile.reader import RunReader
+from tests.look.runs import EMAIL, EN, HANS, MOBILE, PHONE, ROWS, small_run
+
+
+@pytest.fixture
+def run(tmp_path: Path, no_spark: Callable[[], Any]) -> str:
+    return small_run(tmp_path, no_spark)
+
+
+def test_keys_of_a_sample_never_change() -> None:
+    numbers = [0, 1, 2**64 - 1, 7 << 64]
+    ids = [f"{i:032x}" for i in numbers]
+    start = int.from_bytes(hashlib.blake2b(b"salt", digest_size=8).digest(), "little")
+
+    def mixed(x: int) -> int:
+        x = (x ^ start) % 2**64
+        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+        x = (x ^ (x >> 27)) * 0x94D049BB133111EB % 2**64
+        return x ^ (x >> 31)
+
+    keys = sample_keys(ids, "salt")
+    assert keys.tolist() == [mixed(x) for x in numbers]
+    assert sample_keys(ids, "other").tolist() != keys.tolist()
+    many = sample_keys([f"{i:032x}" for i in range(20_000)], "")
+    assert abs(np.mean(many.astype(np.float64)) / 2**63 - 1) < 0.02
+
+
+def test_sums_are_those_of_the_ledger_and_the_texts(run: str) -> None:
+    looked = Looked(run)
+    assert len(looked.all_parts) > 2
+    found = sums(looked)
+    (ingest, language) = looked.funnel.lines
+    assert sum(v[0] for v in found.left[READ].values()) == ingest.rows_in == len(ROWS)
+    assert sum(v[0] for v in found.left["language"].values()) == language.kept
+    assert {r: v[0] for r, v in found.dropped["language"].items()} == language.dropped
+    chars = sum(len(r["text"].replace("\n", "")) for r in ROWS)
+    assert sum(v[1] for v in found.left[READ].values()) == chars
+    by_language = {k: int(v[0]) for k, v in found.left["language"].items()}
+    assert by_language["Chinese, traditional"] == 1
+    assert by_language["Chinese, simplified"] >= 1
+    assert found.hosts is not None
+    assert dict(found.hosts.top)["d.example"][0] == 40
+    assert sum(sum(h.before) for h in lengths(looked)) == len(ROWS)
+    assert sum(sum(h.after) for h in lengths(looked)) == language.kept
+
+
+def test_of_a_big_run_parts_drawn_by_hash_are_looked_at(run: str) -> None:
+    few = Looked(run, max_documents=10)
+    assert 0 < len(few.parts) < len(few.all_parts)
+    assert [(p.source, p.part) for p in few.parts] == [
+        (p.source, p.part) for p in Looked(run, max_documents=10).parts
+    ]
+    estimate = sum(v[0] for v in sums(few).left[READ].values())
+    assert estimate == pytest.approx(len(ROWS))
+    assert few.funnel.lines[0].rows_in == len(ROWS)  # what is counted stays exact
+
+
+def test_a_sample_depends_on_the_documents_alone(run: str, tmp_path: Path, no_spark: Any) -> None:
+    def ids(where: str) -> list[str]:
+        picks = choose(Looked(where), lambda p, f: {("x", ""): f.reason == KEPT}, 7, "s")
+        return [p.part.ids[p.row] for p in picks["x", ""]]
+
+    first = ids(run)
+    text = (tmp_path / "c.toml").read_text().replace("4096", "1_000_000").replace('"out"', '"one"')
+    (tmp_path / "c.toml").write_text(text)
+    from skypile.config import load
+    from skypile.driver import run_config
+    from skypile.pipeline import all_stages
+
+    run_config(load(tmp_path / "c.toml", all_stages()), no_spark, say=lambda _: None)
+    assert len(Looked(str(tmp_path / "one")).all_parts) != len(Looked(run).all_parts)
+    assert ids(str(tmp_path / "one")) == first
+    assert len(set(first)) == 7
+
+
+def test_samples_of_a_reason_are_its_documents_masked(run: str) -> None:
+    (german,) = terminal.sampled(run, "language", "other_language", 20)
+    assert german.url.startswith("javascript:")
+    assert german.numbers["family"] == "other"
+    kept = terminal.sampled(run, "language", "kept", 100)
+    shown = json.dumps(terminal.as_json(kept), ensure_ascii=False)
+    assert "<EMAIL>" in shown
+    assert "<PHONE>" in shown
+    assert not [p for p in (EMAIL, PHONE, MOBILE) if p in shown]
+    assert {s.lang for s in kept} >= {"en", "zh-Hans", "zh-Hant"}
+    with pytest.raises(SkypileError, match="did you mean 'other_language'"):
+        terminal.sampled(run, "language", "other_languages", 3)
+    with pytest.raises(SkypileError, match="no verdicts of a stage 'dedup'"):
+        terminal.sampled(run, "dedup", "kept", 3)
+
+
+def test_records_are_found_by_url_id_beginning_and_host(run: str) -> None:
+    reader = RunReader(run)
+
+    def urls(name: str, limit: int = 100) -> list[str | None]:
+        return [m.url for m in matches(reader, name, limit)[0]]
+
+    assert urls("https://d.example/1") == ["https://d.example/1"]  # not /10 to /19
+    assert len(urls("d.example/1")) == 11
+    assert len(urls("https://d.example")) == 40
+    found, count = matches(reader, "d.example", 3)
+    assert (len(found), count) == (3, 40)
+    assert sorted(map(str, urls("b.example"))) == [
+        "https://b.example/x/2",
+        f"https://www.b.example/3?to={EMAIL}",
+    ]
+    doc_id = found[0].doc_id
+    assert [m.doc_id for m in matches(reader, doc_id[:12], 5)[0]] == [doc_id]
+    with pytest.raises(NothingFoundError, match=r"did you mean https://b.example/x/2\?"):
+        urls("https://b.exampel/x/2")
+    with pytest.raises(NothingFoundError, match="8 digits"):
+        urls("zzzz")
+
+
+def test_a_fate_has_thresholds_and_no_personal_data(run: str) -> None:
+    ((short,), count) = fates(run, "https://c.example/4", 5)
+    assert count == 1
+    assert short["verdicts_ingest"]["reason"] == "too_short"
+    assert short["verdicts_ingest"]["thresholds"]["min_chars"] == 30
+    ((page,), _) = fates(run, "www.b.example", 5)
+    assert page["documents"]["url"] == "https://www.b.example/3?to=<EMAIL>"
+    assert EMAIL not in json.dumps(page, default=str)
+
+
+def test_two_runs_differ_in_documents_by_reason_and_in_settings(
+    run: str, tmp_path: Path, no_spark: Any
+) -> None:
+    same = difference(Looked(run), Looked(run))
+    assert (same.came, same.went, list(same.moves), list(same.settings)) == (0, 0, [], [])
+    assert same.first == same.second == Looked(run).funnel.lines[-1].kept
+    other = small_run(tmp_path / "other", no_spark, min_chars=1)
+    found = difference(Looked(run), Looked(other))
+    assert [(s.where, s.name, s.first, s.second) for s in found.settings] == [
+        ("ingest.cut", "min_chars", 30, 1)
+    ]
+    moves = {(a[1], b[1]): n for (a, b), n in found.moves.items()}
+    assert moves == {("too_short", "kept"): 1} or moves == {("too_short", "too_little_text"): 1}
+    assert found.came - found.went == found.second - found.first
+    assert not found.code
+    assert found.only == ([], [])
+    gone = tmp_path / "other/in/2.jsonl"
+    gone.write_text("\n".join(gone.read_text(encoding="utf8").splitlines()[:-1]) + "\n", "utf8")
+    small_run_again(tmp_path / "other", no_spark)
+    less = difference(Looked(run), Looked(other))
+    assert sum(n for (_, b), n in less.moves.items() if b[1] == ABSENT) == 1
+
+
+def small_run_again(base: Path, no_spark: Any) -> None:
+    from skypile.config import load
+    from skypile.driver import run_config
+    from skypile.pipeline import all_stages
+
+    run_config(load(base / "c.toml", all_stages()), no_spark, say=lambda _: None)
+
+
+def test_a_diff_shows_what_differs_in_words_and_in_characters() -> None:
+    english = diff(f"{EN} It is 1990 now.", f"{EN} It is 2023 now.")
+    assert [p for p in english if p.kind in ("gone", "new")] == [
+        Piece("gone", "1990"),
+        Piece("new", "2023"),
+    ]
+    assert english[0].kind == "skip"
+    chinese = diff(HANS, HANS.replace("面包", "大米"))
+    assert [p for p in chinese if p.kind != "same"] == [Piece("gone", "面包"), Piece("new", "大米")]
+    assert "".join(p.text for p in chinese if p.kind in ("same", "gone")) == HANS
+    assert diff("", "") == []
+    first, second = "a b " * 5000, "c d " * 5000
+    assert {p.kind for p in diff(first, second)} <= {"same", "gone", "new", "skip"}
+
+
+def test_a_page_that_hides_an_address_in_references_is_masked() -> None:
+    page = f"<p>{EMAIL.replace('@', '&#64;')}</p><p>&lt;b&gt;</p>"
+    assert "mail.example.org" not in masked_html(page)
+    assert masked_html("<p>&lt;b&gt; &amp;</p>") == "<p>&lt;b&gt; &amp;</p>"
+    assert masked_blocks(f"电话\n{MOBILE}\n{EMAIL}") == ["电话", "<PHONE>", "<EMAIL>"]
