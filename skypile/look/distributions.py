@@ -143,7 +143,7 @@ def qualities(run: Looked) -> list[Histogram]:
         cuts = manifest.facts.get("cutoffs", {}) | dict(cut.get("cutoffs", {}))
         marks: Sequence[tuple[float, str]]
         if column == "perplexity":
-            marks = list(zip(cuts.get(language, ()), ("head ends", "middle ends"), strict=False))
+            marks = list(zip(cuts.get(language) or (), ("head ends", "middle ends"), strict=False))
         else:
             marks = list(zip(cut.get("reference_bands", ()), ("medium", "high"), strict=False))
         found.append(one.histogram(f"{language}", column.replace("_prob", " probability"), marks))

@@ -56,6 +56,11 @@ def test_counts_are_exact_and_stages_that_are_not_there_have_no_page(run: str) -
     assert {"recurring", "mixture", "tokenizer", "training", "corpus", "buckets"}.isdisjoint(
         tree.xpath("//@id")
     )
+    for piece in ("ingest.read", "language.measure"):  # computed, reused, wall and core time
+        computed, reused, *times = (c.text_content() for c in rows[piece].xpath("td"))
+        assert int(computed) >= len(ROWS) - 1
+        assert reused == "0"
+        assert all(re.fullmatch(r"\d+\.\d s|\d+ min", t) for t in times)
     assert "perplexity" not in tree.text_content()
     assert f"{len(ROWS) + 2} records" in tree.text_content()
 
