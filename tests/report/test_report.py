@@ -71,6 +71,22 @@ def test_a_big_run_is_estimated_and_says_so(run: str) -> None:
     assert f"What became of {len(ROWS) + 2} records" in page
 
 
+def test_a_run_without_documents_and_one_that_is_not_finished_have_a_report(
+    tmp_path: Path, no_spark: Callable[[], Any]
+) -> None:
+    from skypile.errors import RejectBudgetError
+
+    run = small_run(tmp_path / "half", no_spark)
+    (tmp_path / "half/out/manifests/language.cut/web.json").unlink()
+    page = render(run, Options())
+    assert "Not in it, to be run or brought up to date: language" in page
+    assert "r-language-other_language" not in page
+    with pytest.raises(RejectBudgetError):
+        small_run(tmp_path / "none", no_spark, rows=[])
+    page = render(str(tmp_path / "none/out"), Options())
+    assert "What became of 2 records" in page
+
+
 def test_words_have_contrast_in_both_colour_schemes() -> None:
     css = (Path(__file__).parents[2] / "skypile/report/templates/style.css").read_text("utf8")
     schemes = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
