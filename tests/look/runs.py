@@ -1,7 +1,7 @@
 """Small finished runs of the stages that need no Spark, from JSON lines: to look at."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,16 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
-def small_run(base: Path, no_spark: Callable[[], Any], *, min_chars: int = 30) -> str:
-    """A run of ROWS and two rejects, in several parts; its folder."""
+def small_run(
+    base: Path,
+    no_spark: Callable[[], Any],
+    *,
+    min_chars: int = 30,
+    rows: Sequence[dict[str, Any]] = ROWS,
+) -> str:
+    """A run of some rows and two rejects, in several parts; its folder."""
     (base / "in").mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(r, ensure_ascii=False) for r in ROWS]
+    lines = [json.dumps(r, ensure_ascii=False) for r in rows]
     for number in range(3):
         own = [*lines[number::3], *(["{broken", '{"title": 1}'] if number == 0 else [])]
         (base / f"in/{number}.jsonl").write_text("\n".join(own) + "\n", encoding="utf8")

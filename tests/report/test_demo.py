@@ -35,11 +35,9 @@ def test_every_stage_has_its_page(finished: Path, tmp_path: Path) -> None:
         tree.xpath("//@aria-label")
     )
     assert "<html" in text  # a raw page, as text
-    assert tree.xpath("//del") or not sums(run).cut
+    assert bool(tree.xpath("//del")) >= bool(sums(run).cut)
     links = {h[1:] for h in tree.xpath("//a/@href")}
     assert links <= set(tree.xpath("//@id"))
-    assert "wall_ms" not in text
-    assert tree.xpath("//td[contains(text(), ' s') or contains(text(), ' min')]")  # times
 
 
 @pytest.mark.spark
@@ -61,13 +59,14 @@ def test_sums_are_those_of_the_texts_after_edits(finished: Path) -> None:
 @pytest.mark.spark
 def test_a_duplicate_stands_beside_its_winner(finished: Path) -> None:
     pairs = gallery(Looked(str(finished / "runs/demo/out")), 12).pairs
-    near = [p for (stage, reason), own in pairs.items() for p in own if reason == "near_duplicate"]
-    assert near
-    for pair in near:
+    own = [(reason, p) for (stage, reason), of in pairs.items() for p in of if stage == "dedup"]
+    assert own
+    for reason, pair in own:
         assert pair.winner
         assert pair.kept is not None
         assert pair.kept.doc_id == pair.dropped.numbers["winner"]
-        assert [c for c in pair.changes if c.kind in ("gone", "new")]
+        differs = [c for c in pair.changes if c.kind in ("gone", "new")]
+        assert differs or reason == "exact_duplicate"
 
 
 @pytest.mark.spark

@@ -56,6 +56,11 @@ def test_counts_are_exact_and_stages_that_are_not_there_have_no_page(run: str) -
     assert {"recurring", "mixture", "tokenizer", "training", "corpus", "buckets"}.isdisjoint(
         tree.xpath("//@id")
     )
+    for piece in ("ingest.read", "language.measure"):  # computed, reused, wall and core time
+        computed, reused, *times = (c.text_content() for c in rows[piece].xpath("td"))
+        assert int(computed) >= len(ROWS) - 1
+        assert reused == "0"
+        assert all(re.fullmatch(r"\d+\.\d s|\d+ min", t) for t in times)
     assert "perplexity" not in tree.text_content()
     assert f"{len(ROWS) + 2} records" in tree.text_content()
 
@@ -64,6 +69,22 @@ def test_a_big_run_is_estimated_and_says_so(run: str) -> None:
     page = render(run, Options(max_documents=10))
     assert re.search(r"are from \d of \d parts, drawn by hash", " ".join(page.split()))
     assert f"What became of {len(ROWS) + 2} records" in page
+
+
+def test_a_run_without_documents_and_one_that_is_not_finished_have_a_report(
+    tmp_path: Path, no_spark: Callable[[], Any]
+) -> None:
+    from skypile.errors import RejectBudgetError
+
+    run = small_run(tmp_path / "half", no_spark)
+    (tmp_path / "half/out/manifests/language.cut/web.json").unlink()
+    page = render(run, Options())
+    assert "Not in it, to be run or brought up to date: language" in page
+    assert "r-language-other_language" not in page
+    with pytest.raises(RejectBudgetError):
+        small_run(tmp_path / "none", no_spark, rows=[])
+    page = render(str(tmp_path / "none/out"), Options())
+    assert "What became of 2 records" in page
 
 
 def test_words_have_contrast_in_both_colour_schemes() -> None:
