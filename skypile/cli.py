@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from skypile import cli_release
 from skypile.errors import SkypileError
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Web crawls, books, papers and code to a bilingual pretraining corpus.",
 )
+
+cli_release.add_to(app)
 
 shards_app = typer.Typer(no_args_is_help=True, help="Token shards: check them, export them.")
 app.add_typer(shards_app, name="shards")
