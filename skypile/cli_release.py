@@ -1,4 +1,4 @@
-"""The commands at both ends of a run: `skypile fetch` brings a crawl, `skypile release` publishes."""
+"""The commands at both ends of a run: `skypile fetch` gets a crawl, `skypile release` publishes."""
 
 from typing import Annotated
 

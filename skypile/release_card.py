@@ -50,7 +50,7 @@ def card(plan: Mapping[str, Any], shards: Sequence[Shard], about: About) -> str:
         _personal(about, list(plan["licences"])),
         "## Checks\n\n`sha256sum -c SHA256SUMS`, or `skypile release --verify .`, which also "
         "counts the documents. `release.json` has every file with its sums, and the digests of "
-        "the tables that it was made from: the same run with the same options gives the same bytes.",
+        "the tables that it was made from: the same run and options give the same bytes.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -92,6 +92,11 @@ def _use(plan: Mapping[str, Any], shards: Sequence[Shard]) -> str:
         f"```sql\nSELECT count(*) FROM {call}('PATH/data/*/*{layout.suffix}');  -- DuckDB\n```\n\n"
         f"A row has {columns}. A text is paragraphs, one a line. Files are cut at about "
         f"{layout.shard_bytes:,} bytes before they are packed."
+        + (
+            " `datasets` needs the package zstandard for .zst."
+            if layout.suffix[-4:] == ".zst"
+            else ""
+        )
     )
 
 

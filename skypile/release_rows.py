@@ -58,16 +58,20 @@ def write(
     """
     streams = {key: Stream(target, key, layout, shards) for key, shards in done.items()}
     total, seen = sum(f.rows for f in corpus.files), 0
-    with progress("release", total, "documents") as report:
-        for file in corpus.files:
-            for key, rows in _chosen(corpus, file, layout, choice, streams):
-                if key not in streams:
-                    streams[key] = Stream(target, key, layout)
-                streams[key].write(rows, file.source)
-            seen += file.rows
-            report(seen)
-    for stream in streams.values():
-        stream.close()
+    try:
+        with progress("release", total, "documents") as report:
+            for file in corpus.files:
+                for key, rows in _chosen(corpus, file, layout, choice, streams):
+                    if key not in streams:
+                        streams[key] = Stream(target, key, layout)
+                    streams[key].write(rows, file.source)
+                seen += file.rows
+                report(seen)
+        for stream in streams.values():
+            stream.close()
+    finally:
+        for stream in streams.values():
+            stream.abandon()
     return [shard for key in sorted(streams) for shard in streams[key].shards]
 
 

@@ -8,6 +8,7 @@ is finished leaves a receipt there, so that what was cut short goes on with the 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 import orjson
@@ -94,6 +95,13 @@ class Stream:
             f"{RECEIPTS}/{self._shard.path}.json", orjson.dumps(asdict(self._shard))
         )
         self.shards.append(self._shard)
+        self._shard = self._writer = None
+
+    def abandon(self) -> None:
+        """Let go of the open shard without a receipt, after an error."""
+        if self._writer:
+            with suppress(Exception):  # that error is the one to tell
+                self._writer.close()
         self._shard = self._writer = None
 
 
