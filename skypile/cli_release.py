@@ -11,7 +11,57 @@ RunFolder = Annotated[str, typer.Argument(help="the run's folder or URI (its `ou
 
 def add_to(app: typer.Typer) -> None:
     """Make them commands of `app`."""
+    app.command()(fetch)
     app.command()(release)
+
+
+def fetch(
+    out: Annotated[str, typer.Argument(help="local folder to fetch to")],
+    crawl: Annotated[str, typer.Option(help="CC-MAIN-2024-10, CC-NEWS/2024/01")],
+    kind: Annotated[str, typer.Option(help="warc, wet or wat")] = "warc",
+    segments: Annotated[int | None, typer.Option(min=1, help="the first so many segments")] = None,
+    files: Annotated[
+        int | None, typer.Option(min=1, help="of them the first so many files")
+    ] = None,
+    index: Annotated[
+        str | None, typer.Option(help="only records of these addresses: *.example.org")
+    ] = None,
+    filter_: Annotated[
+        list[str] | None, typer.Option("--filter", help="of the index server; repeatable")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="of records, with --index")] = None,
+    base: Annotated[str | None, typer.Option(help="server of the archives")] = None,
+    index_base: Annotated[str | None, typer.Option(help="server of the index")] = None,
+    delay: Annotated[float, typer.Option(min=0, help="seconds between requests")] = 1.0,
+    connections: Annotated[int, typer.Option(min=1, max=16, help="files at a time")] = 1,
+    attempts: Annotated[int, typer.Option(min=1, help="in a row without progress")] = 8,
+    user_agent: Annotated[str | None, typer.Option(help="who asks; with an address")] = None,
+) -> None:
+    """Get archives of Common Crawl, or records by their address; goes on where it stopped."""
+    from skypile import fetch as files_of
+    from skypile import fetch_index
+    from skypile.cli import say
+    from skypile.http import USER_AGENT, Client, Manners
+    from skypile.kernels.commoncrawl import BASE, INDEX_BASE
+
+    if index is None and segments is None and files is None:
+        raise SkypileError("a crawl is 100 TB: say how much: --segments, --files or --index")
+    if index is None and (filter_ or limit):
+        raise SkypileError("--filter and --limit are of --index")
+    if index is not None and (segments or files or kind != "warc"):
+        raise SkypileError("--index finds WARC records: no --segments, --files or --kind with it")
+    wish = files_of.Wish(crawl, kind, segments, files, base or BASE)
+    client = Client(Manners(delay, attempts, 1.0, user_agent or USER_AGENT, connections))
+    if index is None:
+        found = files_of.fetch(out, wish, client, say)
+        print(f"{len(found):,} files, {sum(f['bytes'] for f in found):,} bytes: {out}")
+        return
+    filters = tuple(filter_) if filter_ else ("=status:200",)
+    query = fetch_index.Query(index, filters, limit, index_base or base or INDEX_BASE)
+    entry = fetch_index.fetch_index(out, wish, query, client, say)
+    for one in entry["failed"]:
+        say(f"not had: {one['url']}: {one['why']}")
+    print(f"{entry['records']:,} records, {len(entry['failed']):,} failed: {out}/{entry['path']}")
 
 
 def release(
