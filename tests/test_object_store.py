@@ -128,9 +128,9 @@ def test_token_shards_on_s3_are_those_on_disk(
 def test_a_release_on_s3_is_the_one_on_disk(
     tmp_path: Path, store: str, no_spark: Callable[[], Any]
 ) -> None:
-    config = toy_corpus.config_of(tmp_path, {"chinese_webpages": texts("zh")[:20]})
+    config = toy_corpus.config_of(tmp_path, {"chinese_webpages": texts("zh_hant")[:20]})
     run(config, no_spark)
-    layout, given = Layout(compression="zstd", shard_bytes=3000), {"say": lambda _: None}
+    layout, given = Layout(compression="zstd", shard_bytes=800), {"say": lambda _: None}
     for out in (str(tmp_path / "out"), f"s3://corpus/out{store}"):
         made = release(
             str(tmp_path / "run"), out, layout, Choice(), allow_unknown_licences=True, **given

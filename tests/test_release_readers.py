@@ -16,6 +16,8 @@ from tests.conftest import REPO
 from tests.test_release import LAYOUTS, release, rows_of
 from tests.test_release import made as made  # the fixture
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def reader() -> str:
