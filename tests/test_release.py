@@ -1,5 +1,6 @@
 """`skypile release`: every document once, the same bytes, nothing half done that looks finished."""
 
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -284,6 +285,25 @@ def test_an_unknown_licence_is_refused_without_the_flag(changed: Path, tmp_path:
     remark = "| chinese_webpages | as the publisher's | not a licence that is known to the tool |"
     assert remark in card
     assert remark in (tmp_path / "all/LICENSE.md").read_text()
+
+
+def test_another_licence_is_recorded_and_computes_nothing(
+    tmp_path: Path, no_spark: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = toy_corpus.config_of(tmp_path, {"chinese_webpages": SOURCES["chinese_webpages"][:9]})
+    Run(config, no_spark, lambda said: None).execute()
+    with pytest.raises(SkypileError, match="licence of chinese_webpages"):
+        release(tmp_path / "run", tmp_path / "out")
+
+    def refuse(spark: Any, function: Any, tasks: Any, label: str) -> Any:
+        raise AssertionError(label)
+
+    monkeypatch.setattr("skypile.spark.run_tasks", refuse)
+    sources = tuple(dataclasses.replace(s, licence="CC0-1.0") for s in config.sources)
+    Run(dataclasses.replace(config, sources=sources), no_spark, lambda said: None).execute()
+    assert release(tmp_path / "run", tmp_path / "out")["plan"]["licences"] == {
+        "chinese_webpages": "CC0-1.0"
+    }
 
 
 def test_metadata_is_masked_like_text(made: Path, tmp_path: Path) -> None:
