@@ -111,9 +111,6 @@ class _Download:
     def _attempt(self, progress: Callable[[], None]) -> None:
         """One request; returns when the file is there to its end."""
         have = self._size()
-        if have and (self._part is None or self._part.version is None):
-            self._drop()
-            have = 0
         headers = {}
         if have and self._part and self._part.version:
             headers = {"Range": f"bytes={have}-", "If-Range": self._part.version}

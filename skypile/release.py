@@ -212,14 +212,17 @@ def _taken_up(
     """The shards that an interrupted attempt at the same release has finished."""
     done: dict[Key, list[Shard]] = {}
     if target.exists(PLAN):
-        if orjson.loads(target.read(PLAN))["digest"] == plan["digest"]:
-            done = by_stream(finished(target))
-            say(f"going on: {sum(map(len, done.values())):,} shards are there")
+        found = list(finished(target))
+        same = orjson.loads(target.read(PLAN))["digest"] == plan["digest"]
+        done = by_stream(found if same else ())
+        left = [s for s in found if s not in done.get((s.domain, s.split), ())]
+        for shard in left:
+            if target.size(shard.path) is not None:  # at its place already
+                target.delete(shard.path)
+        if same:
+            say(f"going on: {len(found) - len(left):,} shards are there")
         else:
             say("what an interrupted release of something else has left is deleted")
-            for shard in finished(target):
-                if target.size(shard.path) is not None:  # at its place already
-                    target.delete(shard.path)
             clear(target)
     known = {s.path for shards in done.values() for s in shards}
     known |= {"lock.json", *release_verify.BESIDE}

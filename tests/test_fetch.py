@@ -152,10 +152,17 @@ def test_requests_keep_their_distance(site: Site, tmp_path: Path) -> None:
     assert clock.waits[1] == pytest.approx(10, abs=1)  # the clock stands still here
 
 
+FIRST_URL, FIRST_HTML = next(iter(PAGES.items()))
+FIRST_BYTES = len(member(FIRST_URL, f"{FIRST_HTML} 0 warc"))  # of the first record of FIRST
+
+
 def change(site: Site) -> None:
-    """Another version of the file."""
-    site.version = "2"
-    site.files[FIRST] = member("http://en.example.org/new", "<p>another file, with 中文</p>" * 50)
+    """Another version of the file, whose records are as long: two halves would make a whole."""
+    data = bytearray(site.files[FIRST])
+    for start in (0, FIRST_BYTES):
+        assert data[start : start + 2] == b"\x1f\x8b"
+        data[start + 4] ^= 1  # the time in the gzip header
+    site.version, site.files[FIRST] = "2", bytes(data)
 
 
 def forgetful(handler: Handler) -> None:
@@ -170,11 +177,11 @@ def forgetful(handler: Handler) -> None:
 def test_a_file_that_changed_meanwhile_is_read_from_its_start(
     site: Site, tmp_path: Path, second: Misbehaviour | None
 ) -> None:
-    site.odd[FIRST] = [then(change, dropped(100)), second]
+    site.odd[FIRST] = [then(change, dropped(FIRST_BYTES)), second]
     (entry,) = get(site, tmp_path)
     assert (tmp_path / FIRST).read_bytes() == site.files[FIRST]
     assert entry["version"] == '"2"'
-    assert urls(tmp_path / FIRST) == ["http://en.example.org/new"]
+    assert urls(tmp_path / FIRST) == [*PAGES]
 
 
 def test_a_file_that_shrank_below_the_part(site: Site, tmp_path: Path) -> None:

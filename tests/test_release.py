@@ -234,6 +234,22 @@ def test_what_another_attempt_left_is_not_mixed_in(
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 
 
+def test_a_shard_that_was_lost_meanwhile_is_written_again(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(Root, "move", after(6, Root.move))
+        with pytest.raises(Stop):
+            release(made, out)
+    moved = sorted((out / "data").rglob("train-*"))
+    assert len(moved) > 3
+    moved[1].unlink()
+    release(made, out)
+    release(made, tmp_path / "whole")
+    assert tree(out) == tree(tmp_path / "whole")
+
+
 def test_a_release_is_written_once(made: Path, tmp_path: Path) -> None:
     out, said = tmp_path / "out", []  # type: ignore[var-annotated]
     first = release(made, out)
