@@ -130,6 +130,8 @@ def test_a_release_on_s3_is_the_one_on_disk(
 ) -> None:
     config = toy_corpus.config_of(tmp_path, {"chinese_webpages": texts("zh_hant")[:20]})
     run(config, no_spark)
+    s3, _ = fs.FileSystem.from_uri(f"s3://corpus{store}")
+    s3.create_dir("corpus")
     layout, given = Layout(compression="zstd", shard_bytes=800), {"say": lambda _: None}
     for out in (str(tmp_path / "out"), f"s3://corpus/out{store}"):
         made = release(
