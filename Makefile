@@ -167,6 +167,11 @@ bench-peers: install  ## the peers of bench-dedup and bench-tokenizer, in .venv-
 	@test -x .venv-text-dedup/bin/python || $(PYTHON) -m venv .venv-text-dedup
 	@.venv-text-dedup/bin/pip install --quiet --disable-pip-version-check --no-deps -r bench/dedup_textdedup.txt
 
+.PHONY: release-readers
+release-readers: install  ## what tests load a release with (datasets, polars, duckdb), in .venv-readers
+	@test -x .venv-readers/bin/python || $(PYTHON) -m venv .venv-readers
+	@.venv-readers/bin/pip install --quiet --disable-pip-version-check -r bench/release_readers.txt
+
 bench-dedup-scale: install java  ## dedup of 250,000 and 1,000,000 generated documents on 2 cores (a quarter of an hour)
 	@$(PY) -m bench.dedup_scale
 

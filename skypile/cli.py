@@ -10,6 +10,7 @@ from rich.console import Console
 
 from skypile.cli_look import AsJson, RunFolder
 from skypile.cli_look import app as look_app
+from skypile.cli_release import app as release_app
 from skypile.errors import SkypileError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ app = typer.Typer(
 shards_app = typer.Typer(no_args_is_help=True, help="Token shards: check them, export them.")
 app.add_typer(shards_app, name="shards")
 app.add_typer(look_app)  # without a name: its commands are this one's
+app.add_typer(release_app)
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="the run's TOML file")]
 Master = Annotated[str | None, typer.Option(help="Spark master, instead of the configuration's")]

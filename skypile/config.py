@@ -37,7 +37,9 @@ class Source:
     partition: str = setting(
         MAIN, choices=PARTITIONS, help="stem: exercises with solutions alone (the paper, 2.1)"
     )
-    licence: str = setting(help="licence of the texts, for the data card")
+    licence: str = setting(
+        help="of the texts: an SPDX identifier or LicenseRef-NAME, else a release asks for a flag"
+    )
     stages: tuple[str, ...] | None = setting(
         None, help="stages that judge it, all where absent; the others let it pass, on record"
     )
@@ -62,6 +64,8 @@ class Source:
             raise ValueError(f"name must match {_NAME.pattern}, got {self.name!r}")
         if not self.paths:
             raise ValueError("paths must name at least one file or glob")
+        if not self.licence.strip():
+            raise ValueError('licence must say something: "unknown" where nobody knows')
         if self.stages is not None and self.skip_stages:
             raise ValueError("stages and skip_stages exclude each other: name one of them")
 

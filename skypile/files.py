@@ -164,6 +164,13 @@ class Root:
                 digest.update(data)
         return digest.hexdigest()
 
+    def move(self, source: str, target: str) -> None:
+        """Give a file another name: at once on disk, a copy on an object store."""
+        system, base = self._open()
+        if system.type_name in _RENAMES:
+            system.create_dir(f"{base}/{target}".rsplit("/", 1)[0], recursive=True)
+        system.move(f"{base}/{source}", f"{base}/{target}")
+
     def delete(self, path: str) -> None:
         """Delete a file."""
         system, base = self._open()

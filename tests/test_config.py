@@ -46,6 +46,7 @@ def table(**changes: Any) -> dict[str, Any]:
         ({"sources": [{**SOURCE, "name": "Web 1"}]}, "name must match"),
         ({"sources": [{**SOURCE, "paths": []}]}, "paths must name at least one"),
         ({"sources": [{**SOURCE, "paths": ["../x"]}]}, "must be below root"),
+        ({"sources": [{**SOURCE, "licence": " "}]}, "licence must say something"),
         ({"sources": [{**SOURCE, "paths": [1]}]}, r"paths\[0\]: must be str"),
         ({"sources": [{**SOURCE, "stages": ["lenth"]}]}, "unknown stage 'lenth'"),
         ({"sources": [{**SOURCE, "skip_stages": ["trem"]}]}, "skip_stages: unknown stage 'trem'"),

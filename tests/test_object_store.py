@@ -17,8 +17,12 @@ import pytest
 from pyarrow import fs
 
 from skypile import contents, shards
-from skypile.files import read_text
+from skypile.files import Root, read_text
 from skypile.gc import collect
+from skypile.release import release
+from skypile.release_files import Layout
+from skypile.release_rows import Choice
+from skypile.release_verify import verify
 from skypile.run import Run
 from tests import toy, toy_corpus
 from tests.test_run import LINES, NO_RELATE, TABLES, rows, run
@@ -119,3 +123,22 @@ def test_token_shards_on_s3_are_those_on_disk(
         found.append({f.path: root.read(f.path) for f in root.walk()})
     assert found[0] == found[1]
     assert not [f.path for f in root.walk() if f.path.endswith(".tmp")]
+
+
+def test_a_release_on_s3_is_the_one_on_disk(
+    tmp_path: Path, store: str, no_spark: Callable[[], Any]
+) -> None:
+    config = toy_corpus.config_of(tmp_path, {"chinese_webpages": texts("zh_hant")[:20]})
+    run(config, no_spark)
+    s3, _ = fs.FileSystem.from_uri(f"s3://corpus{store}")
+    s3.create_dir("corpus")
+    layout, given = Layout(compression="zstd", shard_bytes=800), {"say": lambda _: None}
+    for out in (str(tmp_path / "out"), f"s3://corpus/out{store}"):
+        made = release(
+            str(tmp_path / "run"), out, layout, Choice(), allow_unknown_licences=True, **given
+        )
+        assert len(made["files"]) > 3
+    remote, local = Root(f"s3://corpus/out{store}"), Root(str(tmp_path / "out"))
+    assert [f.path for f in remote.walk()] == [f.path for f in local.walk()]
+    assert all(remote.read(f.path) == local.read(f.path) for f in local.walk())
+    assert verify(remote.uri) == verify(local.uri)
