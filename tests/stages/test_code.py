@@ -13,11 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+from typer.testing import CliRunner
 
+from skypile.cli import app
 from skypile.config import Config as RunConfig
 from skypile.config import from_table
+from skypile.driver import run_config
 from skypile.errors import ConfigError
 from skypile.kernels.code_languages import LANGUAGES
+from skypile.ledger import Ledger
+from skypile.manifests import CORPUS
 from skypile.pipeline import all_stages
 from skypile.settings import build
 from skypile.stage import Hints
@@ -399,3 +404,127 @@ def test_what_a_source_says_of_its_files(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         configure(tmp_path, [source("s", format, "*", **given)])
+
+
+def program(name: str, seed: int) -> str:
+    """A file of its own, some 60 tokens."""
+    words = [f"{name}_{w}" for w in ("river", "harbour", "timetable", "渡船", "乘客")]
+    lines = [f"def {w}(hour):\n    return hour + departure_{w}  # {name}" for w in words]
+    return "\n\n".join(lines) + f"\n\nNUMBER = {seed}\n"
+
+
+def xml(number: int, good: bool) -> str:
+    """Prose or a dump of records: the better tier and the worse one."""
+    lines = [
+        f"<stop>the ferry number {number} waits for {word} at the harbour</stop>"
+        if good
+        else f'<r a="{number}" b="0x77"/>'
+        for word in ("passengers", "letters", "cattle", "grain", "weather", "nobody", "wood")
+    ]
+    return "\n".join(["<ferries>", *lines, "</ferries>"])
+
+
+def corpus(base: Path) -> list[dict[str, Any]]:
+    """Two sources: a folder of checkouts, licences beside the code, and rows of a data set."""
+    files = {
+        "a/free/LICENSE": MIT,
+        "a/free/src/one.py": program("one", 1),
+        "a/free/src/two.py": program("two", 2),
+        "a/free/vendored/COPYING": "GNU GENERAL PUBLIC LICENSE\nVersion 3, 29 June 2007\n",
+        "a/free/vendored/three.py": program("three", 3),
+        "b/bare/four.py": program("four", 4),
+        "b/bare/.git/config": "[core]\n",
+        "a/free/logo.png": "\0\0",
+    }
+    for path, text in files.items():
+        (base / "in/trees" / path).parent.mkdir(parents=True, exist_ok=True)
+        (base / "in/trees" / path).write_text(text, encoding="utf8")
+    near = program("one", 1).replace("NUMBER", "COUNT")
+    texts = {"copy.py": program("two", 2), "near.py": near}
+    texts |= {f"n{i}.py": program(f"n{i}", i) for i in range(20)}
+    texts |= {f"x{i}.xml": xml(i, i % 2 == 0) for i in range(24)}
+    rows = [
+        {
+            **BIGQUERY,
+            "id": name,
+            "repo_name": "c/d",
+            "path": name,
+            "content": text,
+            "license": "mit",
+        }
+        for name, text in texts.items()
+    ]
+    (base / "in/rows.jsonl").write_bytes(written(rows, "code_jsonl"))
+    return [
+        source("trees", "code_files", "**", root="in/trees", repository_folders=2),
+        source("rows", "code_jsonl", "rows.jsonl"),
+    ]
+
+
+def fates_of(ledger: Ledger) -> dict[str, tuple[str, str | None]]:
+    """File to (stage, reason) that dropped it; ("", None) where it stayed."""
+    names = {r["doc_id"]: r for r in ledger.table("documents").to_pylist()}
+    found = {r["title"]: ("", None) for r in names.values()}
+    for stage in ("code", "dedup", "mixture"):
+        for row in ledger.table(f"verdicts_{stage}").to_pylist():
+            if row["reason"]:
+                found[names[row["doc_id"]]["title"]] = (stage, row["reason"])
+    return found
+
+
+@pytest.mark.spark
+def test_code_goes_through_dedup_and_mixture(tmp_path: Path, start: Any) -> None:
+    sources = corpus(tmp_path)
+    run = {"out": "run", "part_bytes": 1 << 12, "stages": ["code", "dedup", "mixture"]}
+    table = {"run": run, "sources": sources, "code": {"shares": {"XML": 0.1}}}
+    config = from_table(table, all_stages(), base=tmp_path, where="test")
+    run_config(config, start, say=lambda _: None)
+    ledger = Ledger(config.run.out)
+    ledger.recount(ledger.funnel())
+    found = fates_of(ledger)
+    assert found["src/one.py"] == found["src/two.py"] == ("", None)
+    assert found["four.py"] == ("code", "unknown_licence")
+    assert found["vendored/three.py"] == ("code", "licence_not_allowed")
+    assert found["LICENSE"] == ("code", "unlisted_language")
+    # Copies are dedup's: the first source named keeps its own.
+    assert found["copy.py"] == ("dedup", "exact_duplicate")
+    assert found["near.py"] == ("dedup", "near_duplicate")
+    assert all(found[f"n{i}.py"] == ("", None) for i in range(20))
+    names = {r["doc_id"]: r["title"] for r in ledger.table("documents").to_pylist()}
+    licences = {
+        names[r["doc_id"]]: r["code_licence"] for r in ledger.table("code_fates").to_pylist()
+    }
+    assert licences["src/one.py"] == "MIT"
+    assert licences["vendored/three.py"] == "GPL-3.0"
+    assert licences["four.py"] is None
+    # XML keeps at most its share, of its better files.
+    facts = ledger.manifests.get("code.relate", CORPUS)
+    assert facts
+    shown = CliRunner().invoke(app, ["code", config.run.out])
+    assert shown.exit_code == 0
+    assert "XML" in shown.stdout
+    stays = facts.facts["languages"]
+    kept = {n: v["distinct_tokens_kept"] for n, v in stays.items()}
+    assert 0.05 < kept["XML"] / sum(kept.values()) <= 0.1
+    over = {name for name, fate in found.items() if fate == ("code", "over_share")}
+    assert over > {f"x{i}.xml" for i in range(1, 24, 2)}
+    assert 0 < stays["XML"]["files_kept"] == 24 - len(over) < stays["XML"]["files_passed"] == 24
+    texts = {r["doc_id"]: r["text"] for r in ledger.table("corpus").to_pylist()}
+    (two,) = [text for id, text in texts.items() if names[id] == "src/two.py"]
+    assert two == program("two", 2).rstrip("\n")  # blank lines and all
+    assert {r["category"] for r in ledger.table("corpus").to_pylist()} == {"code"}
+
+    # The same with other parts, from another file, in another order.
+    lines = (tmp_path / "in/rows.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "in/rows.jsonl").write_bytes(b"".join(reversed(lines)))
+    run |= {"out": "again", "part_bytes": 1 << 20, "stages": ["code"]}
+    again = from_table(table, all_stages(), base=tmp_path, where="test")
+    run_config(again, start, say=lambda _: None)
+    other = Ledger(again.run.out)
+    titles = {r["doc_id"]: r["title"] for r in other.table("documents").to_pylist()}
+    assert {titles[r["doc_id"]]: r["fate"] for r in other.table("code_fates").to_pylist()} == {
+        names[r["doc_id"]]: r["fate"] for r in ledger.table("code_fates").to_pylist()
+    }
+    there = other.manifests.get("code.relate", CORPUS)
+    assert there
+    assert there.facts == facts.facts
