@@ -128,8 +128,8 @@ bench-tokenizer: install bench-peers  ## tokenizer of the paper's size: characte
 bench-tokens: install  ## token shards: speed from corpus to shards beside the library's batch encoder
 	@$(PY) -m bench.tokens --data $(SHARED)/data
 
-bench-code: install  ## the rules for code beside labels, disagreements with DISAGREEMENTS=1, shares by language, MB/s
-	@$(PY) -m bench.code --data $(SHARED)/data $(if $(DISAGREEMENTS),--disagreements)
+bench-code: install  ## the rules for code beside labels, every disagreement; shares by language, MB/s
+	@$(PY) -m bench.code --data $(SHARED)/data
 
 bench-ngrams: install  ## long n-grams: characters as long as 13 words, what is shared by chance, MB/s
 	@$(PY) -m bench.ngrams --data $(SHARED)/data

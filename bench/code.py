@@ -1,19 +1,19 @@
 """The rules for code on files of public repositories, beside labels by path and header.
 
-`python -m bench.code [--data ../shared/data] [--disagreements]` prints JSON lines. `code_samples`
-labels each file by where it lies and what its header says. Repositories are split in two by a hash
-of their name: the rules may have been looked at on `tune`, `test` is what counts. Judged is what
-the file is: its licence and the shares are left out. A file is to go where its label is generated,
-minified, lockfile, source-map, data, or vendored-or-dist. `listed` are files whose language is on
-the list of extensions, `programs` those of them that are not json, xml, yaml or html, `all` are all
-files, as if every language were listed.
-
-`--disagreements` lists every file on which rules and label differ.
+`python -m bench.code [--data ../shared/data]` prints JSON lines, and on standard error every file
+on which rules and label differ: half, label, rule, file. `code_samples` labels each file by where
+it lies and what its header says. Repositories are split in two by a hash of their name: the rules
+may have been looked at on `tune`, `test` is what counts. Judged is what the file is: its licence
+and the shares are left out. A file is to go where its label is generated, minified, lockfile,
+source-map, data, or vendored-or-dist. `listed` are files whose language is on the list of
+extensions, `programs` those of them that are not json, xml, yaml or html, `all` are all files, as
+if every language were listed.
 """
 
 import argparse
 import gzip
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -34,6 +34,7 @@ from skypile.stages.code_rules import failed
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"
 GO = ("generated", "minified", "lockfile", "source-map", "data", "vendored-or-dist")
+SHOWN_SHARE = 0.005  # languages below it, in and out, have no line
 # Which recogniser is to see which labels.
 RECOGNISERS = {
     "generated": ("generated", "lockfile", "source-map"),
@@ -125,7 +126,7 @@ def judge(rows: list[dict[str, Any]], batch: pa.RecordBatch) -> None:
 
 
 def by_language(rows: list[dict[str, Any]], batch: pa.RecordBatch) -> None:
-    """Shares of the tokens that come in and that stay with the default settings."""
+    """Shares of the tokens that come in, pass the rules, and stay, with the default settings."""
     config = build(Config, {}, "bench")
     fates = verdicts(batch)
     tokens = batch["code_tokens"].to_pylist()
@@ -152,9 +153,12 @@ def by_language(rows: list[dict[str, Any]], batch: pa.RecordBatch) -> None:
                 break
             stays[language] += tokens[i]
     for language, n in came.most_common():
-        line(f"{language}, in", "share", n / came.total())
-        line(f"{language}, rules", "share", passed[language] / passed.total())
-        line(f"{language}, out", "share", stays[language] / stays.total())
+        if max(n / came.total(), stays[language] / stays.total()) < SHOWN_SHARE:
+            continue
+        line(language, "share_in", n / came.total())
+        if language in limited:
+            line(language, "share_after_rules", passed[language] / passed.total())
+        line(language, "share_out", stays[language] / stays.total())
 
 
 def speed(rows: list[dict[str, Any]], clock: Callable[[], float] = time.process_time) -> None:
@@ -170,20 +174,17 @@ def main() -> None:
     """Print the lines."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--disagreements", action="store_true", help="list them, no lines")
-    parser.add_argument("--half", choices=("tune", "test"), help="list those of one half")
     given = parser.parse_args()
     rows = load(given.data)
     batch = measured(rows)
-    if given.disagreements:
-        for row, fate in zip(rows, what_it_is(batch), strict=True):
-            differ = (fate is not None) != (row["label_rule"] in GO)
-            if differ and given.half in (None, row["half"]):
-                print(row["half"], row["label_rule"], fate or "kept", row["id"], sep="\t")
-        return
     judge(rows, batch)
     by_language(rows, batch)
     speed(rows)
+    for row, fate in zip(rows, what_it_is(batch), strict=True):
+        if (fate is not None) != (row["label_rule"] in GO):
+            print(
+                row["half"], row["label_rule"], fate or "kept", row["id"], sep="\t", file=sys.stderr
+            )
 
 
 if __name__ == "__main__":

@@ -20,9 +20,11 @@ from skypile.config import Config as RunConfig
 from skypile.config import from_table
 from skypile.driver import run_config
 from skypile.errors import ConfigError
+from skypile.files import Root
 from skypile.kernels.code_languages import LANGUAGES
 from skypile.ledger import Ledger
-from skypile.manifests import CORPUS
+from skypile.lineage import Lineage
+from skypile.manifests import CORPUS, Manifests
 from skypile.pipeline import all_stages
 from skypile.settings import build
 from skypile.stage import Hints
@@ -379,6 +381,9 @@ def test_code_is_left_alone_by_the_stages_of_prose_unless_its_source_names_them(
         assert stage in judged["books"]
     assert {"code", "dedup", "mixture"} <= set(judged["one"])
     assert judged["two"] == ["code", "language", "dedup"]
+    lineage = Lineage(config, Manifests(Root(str(tmp_path / "run"))))
+    fit = next(s for s in config.stages if s.name == "fit_vectors")
+    assert lineage.sources_of(fit, "fit") == ["books"]
 
 
 def test_the_stage_is_part_of_a_run_that_has_code(tmp_path: Path) -> None:
@@ -414,11 +419,11 @@ def program(name: str, seed: int) -> str:
 
 
 def xml(number: int, good: bool) -> str:
-    """Prose or a dump of records: the better tier and the worse one."""
+    """Prose, or one record again and again: the better tier and a worse one."""
     lines = [
         f"<stop>the ferry number {number} waits for {word} at the harbour</stop>"
         if good
-        else f'<r a="{number}" b="0x77"/>'
+        else f'<stop name="harbour number {number}" kind="ferry"/>'
         for word in ("passengers", "letters", "cattle", "grain", "weather", "nobody", "wood")
     ]
     return "\n".join(["<ferries>", *lines, "</ferries>"])
