@@ -429,7 +429,13 @@ def xml(number: int, good: bool) -> str:
     return "\n".join(["<ferries>", *lines, "</ferries>"])
 
 
-def corpus(base: Path) -> list[dict[str, Any]]:
+SOURCES = [
+    source("trees", "code_files", "**", root="in/trees", repository_folders=2),
+    source("rows", "code_jsonl", "rows.jsonl"),
+]
+
+
+def corpus(base: Path) -> None:
     """Two sources: a folder of checkouts, licences beside the code, and rows of a data set."""
     files = {
         "a/free/LICENSE": MIT,
@@ -460,76 +466,80 @@ def corpus(base: Path) -> list[dict[str, Any]]:
         for name, text in texts.items()
     ]
     (base / "in/rows.jsonl").write_bytes(written(rows, "code_jsonl"))
-    return [
-        source("trees", "code_files", "**", root="in/trees", repository_folders=2),
-        source("rows", "code_jsonl", "rows.jsonl"),
-    ]
 
 
-def fates_of(ledger: Ledger) -> dict[str, tuple[str, str | None]]:
-    """File to (stage, reason) that dropped it; ("", None) where it stayed."""
-    names = {r["doc_id"]: r for r in ledger.table("documents").to_pylist()}
-    found = {r["title"]: ("", None) for r in names.values()}
-    for stage in ("code", "dedup", "mixture"):
-        for row in ledger.table(f"verdicts_{stage}").to_pylist():
-            if row["reason"]:
-                found[names[row["doc_id"]]["title"]] = (stage, row["reason"])
-    return found
-
-
-@pytest.mark.spark
-def test_code_goes_through_dedup_and_mixture(tmp_path: Path, start: Any) -> None:
-    sources = corpus(tmp_path)
-    run = {"out": "run", "part_bytes": 1 << 12, "stages": ["code", "dedup", "mixture"]}
-    table = {"run": run, "sources": sources, "code": {"shares": {"XML": 0.1}}}
-    config = from_table(table, all_stages(), base=tmp_path, where="test")
+def run_of(base: Path, start: Any, **run: Any) -> tuple[Ledger, dict[str, Any], dict[str, str]]:
+    """A run over the corpus: its ledger, what `relate` found, and the path of each document."""
+    table = {"run": run, "sources": SOURCES, "code": {"shares": {"XML": 0.1}}}
+    config = from_table(table, all_stages(), base=base, where="test")
     run_config(config, start, say=lambda _: None)
     ledger = Ledger(config.run.out)
     ledger.recount(ledger.funnel())
-    found = fates_of(ledger)
-    assert found["src/one.py"] == found["src/two.py"] == ("", None)
-    assert found["four.py"] == ("code", "unknown_licence")
-    assert found["vendored/three.py"] == ("code", "licence_not_allowed")
-    assert found["LICENSE"] == ("code", "unlisted_language")
-    # Copies are dedup's: the first source named keeps its own.
-    assert found["copy.py"] == ("dedup", "exact_duplicate")
-    assert found["near.py"] == ("dedup", "near_duplicate")
-    assert all(found[f"n{i}.py"] == ("", None) for i in range(20))
-    names = {r["doc_id"]: r["title"] for r in ledger.table("documents").to_pylist()}
-    licences = {
-        names[r["doc_id"]]: r["code_licence"] for r in ledger.table("code_fates").to_pylist()
-    }
-    assert licences["src/one.py"] == "MIT"
-    assert licences["vendored/three.py"] == "GPL-3.0"
-    assert licences["four.py"] is None
-    # XML keeps at most its share, of its better files.
     facts = ledger.manifests.get("code.relate", CORPUS)
     assert facts
-    shown = CliRunner().invoke(app, ["code", config.run.out])
+    names = {r["doc_id"]: r["title"] for r in ledger.table("documents").to_pylist()}
+    return ledger, dict(facts.facts), names
+
+
+def fates_of(ledger: Ledger, names: dict[str, str], stages: list[str]) -> dict[str, str]:
+    """Path to the reason why a file went, of those that did."""
+    rows = [r for s in stages for r in ledger.table(f"verdicts_{s}").to_pylist()]
+    return {names[r["doc_id"]]: r["reason"] for r in rows if r["reason"]}
+
+
+@pytest.mark.spark
+def test_licences_of_folders_shares_and_copies(tmp_path: Path, start: Any) -> None:
+    corpus(tmp_path)
+    stages = ["code", "dedup"]
+    ledger, facts, names = run_of(tmp_path, start, out="run", part_bytes=1 << 12, stages=stages)
+    gone = fates_of(ledger, names, stages)
+    over = {path for path, reason in gone.items() if reason == "over_share"}
+    assert {path: reason for path, reason in gone.items() if not path.startswith("x")} == {
+        "LICENSE": "unlisted_language",
+        "vendored/COPYING": "unlisted_language",
+        "vendored/three.py": "licence_not_allowed",
+        "four.py": "unknown_licence",
+        # Copies are dedup's: the source named first keeps its own.
+        "copy.py": "exact_duplicate",
+        "near.py": "near_duplicate",
+    }
+    licences = {names[r["doc_id"]]: r["code_licence"] for r in rows_of(ledger, "code_fates")}
+    files = ("src/one.py", "vendored/three.py", "four.py", "n1.py")
+    assert [licences[path] for path in files] == ["MIT", "GPL-3.0", None, "MIT"]
+    # XML keeps at most its share, of its better files; a text counts once.
+    languages = facts["languages"]
+    kept = {n: v["distinct_tokens_kept"] for n, v in languages.items()}
+    assert 0.05 < kept["XML"] / sum(kept.values()) <= 0.1
+    assert over > {f"x{i}.xml" for i in range(1, 24, 2)}
+    assert 0 < languages["XML"]["files_kept"] == 24 - len(over)
+    assert languages["XML"]["files_in"] == languages["XML"]["files_passed"] == 24
+    tokens = {names[r["doc_id"]]: r["code_tokens"] for r in rows_of(ledger, "code")}
+    stays = [n for n in tokens if n.endswith(".py") and n in {*names.values()} - {*gone}]
+    assert kept["Python"] == sum(tokens[n] for n in [*stays, "near.py"])  # not yet gone there
+    shown = CliRunner().invoke(app, ["code", str(tmp_path / "run")])
     assert shown.exit_code == 0
     assert "XML" in shown.stdout
-    stays = facts.facts["languages"]
-    kept = {n: v["distinct_tokens_kept"] for n, v in stays.items()}
-    assert 0.05 < kept["XML"] / sum(kept.values()) <= 0.1
-    over = {name for name, fate in found.items() if fate == ("code", "over_share")}
-    assert over > {f"x{i}.xml" for i in range(1, 24, 2)}
-    assert 0 < stays["XML"]["files_kept"] == 24 - len(over) < stays["XML"]["files_passed"] == 24
-    texts = {r["doc_id"]: r["text"] for r in ledger.table("corpus").to_pylist()}
-    (two,) = [text for id, text in texts.items() if names[id] == "src/two.py"]
-    assert two == program("two", 2).rstrip("\n")  # blank lines and all
-    assert {r["category"] for r in ledger.table("corpus").to_pylist()} == {"code"}
 
-    # The same with other parts, from another file, in another order.
+
+def rows_of(ledger: Ledger, table: str) -> list[dict[str, Any]]:
+    """The rows of a table."""
+    return list(ledger.table(table).to_pylist())
+
+
+@pytest.mark.spark
+@pytest.mark.slow
+def test_other_parts_and_another_order_have_the_same_fates_and_texts_stay_as_they_are(
+    tmp_path: Path, start: Any
+) -> None:
+    corpus(tmp_path)
+    stages = ["code", "dedup", "mixture"]
+    ledger, facts, names = run_of(tmp_path, start, out="run", part_bytes=1 << 12, stages=stages)
+    rows = rows_of(ledger, "corpus")
+    assert {r["category"] for r in rows} == {"code"}
+    texts = {names[r["doc_id"]]: r["text"] for r in rows}
+    assert texts["src/two.py"] == program("two", 2).rstrip("\n")  # blank lines and all
     lines = (tmp_path / "in/rows.jsonl").read_bytes().splitlines(keepends=True)
     (tmp_path / "in/rows.jsonl").write_bytes(b"".join(reversed(lines)))
-    run |= {"out": "again", "part_bytes": 1 << 20, "stages": ["code"]}
-    again = from_table(table, all_stages(), base=tmp_path, where="test")
-    run_config(again, start, say=lambda _: None)
-    other = Ledger(again.run.out)
-    titles = {r["doc_id"]: r["title"] for r in other.table("documents").to_pylist()}
-    assert {titles[r["doc_id"]]: r["fate"] for r in other.table("code_fates").to_pylist()} == {
-        names[r["doc_id"]]: r["fate"] for r in ledger.table("code_fates").to_pylist()
-    }
-    there = other.manifests.get("code.relate", CORPUS)
-    assert there
-    assert there.facts == facts.facts
+    again, found, other = run_of(tmp_path, start, out="b", part_bytes=1 << 20, stages=["code"])
+    assert found == facts
+    assert fates_of(again, other, ["code"]) == fates_of(ledger, names, ["code"])
