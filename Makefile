@@ -123,7 +123,7 @@ soak: install java lmplz  ## long runs
 
 .PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-dedup-scale
 .PHONY: bench-wikipedia bench-perplexity bench-quality bench-signals bench-distribution bench-distribution-scale
-.PHONY: bench-ngrams bench-tokenizer bench-tokens same-rows
+.PHONY: bench-code bench-ngrams bench-tokenizer bench-tokens same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
@@ -144,6 +144,9 @@ bench-tokenizer: install bench-peers  ## tokenizer of the paper's size: characte
 
 bench-tokens: install  ## token shards: speed from corpus to shards beside the library's batch encoder
 	@$(PY) -m bench.tokens --data $(SHARED)/data
+
+bench-code: install  ## the rules for code beside labels, every disagreement; shares by language, MB/s
+	@$(PY) -m bench.code --data $(SHARED)/data
 
 bench-ngrams: install  ## long n-grams: characters as long as 13 words, what is shared by chance, MB/s
 	@$(PY) -m bench.ngrams --data $(SHARED)/data

@@ -153,6 +153,25 @@ def plan(run: RunFolder, json_: AsJson = False) -> None:
 
 
 @app.command()
+def code(run: RunFolder, json_: AsJson = False) -> None:
+    """The languages of the code: files and shares of the tokens, before the rules and after."""
+    from skypile import show
+    from skypile.manifests import CORPUS
+    from skypile.reader import RunReader
+
+    reader = RunReader(run)
+    if f"code.relate/{CORPUS}" not in reader.record["pieces"]:
+        raise SkypileError(f"{run} has no stage code: no source of it has a format of code")
+    manifest = reader.fresh("code.relate", CORPUS)
+    if manifest is None:
+        raise SkypileError(f"{run}: stage code has not run yet: `skypile run` does it")
+    if json_:
+        print(json.dumps(manifest.facts, indent=1))
+    else:
+        show.code(manifest.facts, show.console())
+
+
+@app.command()
 def digest(run: RunFolder) -> None:
     """A hash of each table's rows, the same for any parts and any order: to compare two runs."""
     from skypile.reader import RunReader

@@ -28,7 +28,8 @@ class Source:
 
     name: str = setting(help="folder and column value: [a-z][a-z0-9_]*")
     format: str = setting(
-        help="how its files are read: warc, html; jsonl, parquet, text, wet, wikipedia"
+        help="how its files are read: warc, html; jsonl, parquet, text, wet, wikipedia; "
+        "code_files, code_jsonl, code_parquet, code_tar"
     )
     root: str = setting(help="folder or URI; document ids are hashed from paths relative to it")
     paths: tuple[str, ...] = setting(help="globs below root; ** for any depth")
@@ -41,16 +42,26 @@ class Source:
         help="of the texts: an SPDX identifier or LicenseRef-NAME, else a release asks for a flag"
     )
     stages: tuple[str, ...] | None = setting(
-        None, help="stages that judge it, all where absent; the others let it pass, on record"
+        None,
+        help="stages that judge it; the others let it pass, on record. All where absent, but those "
+        "that are not for its category (prose rules, for code)",
     )
     skip_stages: tuple[str, ...] = setting((), help="or: stages that let it pass, on record")
-    # jsonl, parquet: which field of a row fills which column (text, url, title, date, id).
+    # jsonl, parquet: which field of a row fills which column (text, url, title, date, id; of code
+    # text, repository, path, licence, commit, id).
     fields: dict[str, str] = field(default_factory=dict)
     language: str | None = setting(None, help="wikipedia: the dump's language, en, zh, ...")
     blocks: str = setting(
         "lines",
         choices=("lines", "paragraphs"),
         help="ready text: a block is a line, or the lines between two blank ones (hard wrapped)",
+    )
+    repository_folders: int | None = setting(
+        None,
+        low=0,
+        high=16,
+        help="code_files, code_tar: how many folders of a path name its repository: 2 for "
+        "owner/name on GitHub, 1 (the default) for name, 0 where the source is one repository",
     )
     max_reject_fraction: float = setting(
         0.5,
@@ -75,7 +86,7 @@ class Source:
 
     def hints(self) -> Hints:
         """What it says about the inside of its files."""
-        return Hints(fields=dict(self.fields), language=self.language, blocks=self.blocks)
+        return Hints(dict(self.fields), self.language, self.blocks, self.repository_folders)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,7 +290,9 @@ def _chosen(
     for name in names or ():
         if name not in known:
             raise ConfigError(f"{where}: unknown stage {name!r}; {did_you_mean(name, known)}")
-    default = [s.name for s in stages if not s.optional or s.name in table]
+    formats = {e.get("format") for e in table.get("sources", []) if isinstance(e, Mapping)}
+    due = {s.name for s in stages if s.read and formats.intersection(s.read.formats)}
+    default = [s.name for s in stages if not s.optional or s.name in table or s.name in due]
     chosen = tuple(s for s in stages if s.name in (default if names is None else names))
     try:
         return check(chosen)
@@ -305,4 +318,7 @@ def _source(entry: Any, stages: Sequence[Stage], base: Path, where: str) -> Sour
     for pattern in source.paths:
         if pattern.startswith("/") or is_uri(pattern) or ".." in pattern.split("/"):
             raise ConfigError(f"{where}: paths: {pattern!r} must be below root")
-    return dataclasses.replace(source, root=_absolute(source.root, base))
+    not_for = [s.name for s in stages if source.category in s.not_for]
+    skipped = source.skip_stages if source.stages is not None else (*source.skip_stages, *not_for)
+    skipped = tuple(dict.fromkeys(skipped))
+    return dataclasses.replace(source, root=_absolute(source.root, base), skip_stages=skipped)

@@ -157,7 +157,10 @@ class Lineage:
         if piece == "fit":
             assert stage.fit
             named = stage.fit.sources(self.config.settings[stage.name])
-            return [s.name for s in self.config.sources if named is None or s.name in named]
+            sources = self.config.sources
+            if named is None:
+                return [s.name for s in sources if s.category not in stage.not_for]
+            return [s.name for s in sources if s.name in named]
         return [s for s in self.units(stage, "cut") if self.applies(stage, s)]
 
     def input_names(self, stage: Stage, piece: str, source: str) -> list[str]:

@@ -1,5 +1,5 @@
 """What people see in a terminal: the funnel, the fate of one record, scores against a truth, the
-mixture plan.
+mixture plan, the languages of code.
 """
 
 from collections.abc import Mapping, Sequence
@@ -209,6 +209,40 @@ def _exhausted(line: Mapping[str, Any]) -> str:
         return "not in the mixture"
     at = line["exhausted_at"]
     return "" if at is None else f"{tokens(at)}, {line['exhausted_in']}"
+
+
+def code(facts: Mapping[str, Any], console: Console) -> None:
+    """Print the languages of a run's code: files and shares of the tokens in and out. What goes in
+    is all files; what comes out counts each text once.
+    """
+    languages = facts["languages"]
+    came = sum(x["tokens_in"] for x in languages.values())
+    kept = sum(x["distinct_tokens_kept"] for x in languages.values())
+    table = Table(title="Code by language", title_justify="left", header_style="bold")
+    table.add_column("language", no_wrap=True)
+    for name in (
+        "files",
+        "pass rules",
+        "kept",
+        "tokens in",
+        "share",
+        "tokens out",
+        "share",
+        "most",
+    ):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, x in sorted(languages.items(), key=lambda x: (-x[1]["tokens_in"], x[0])):
+        limit = facts["shares"].get(name)
+        table.add_row(
+            name,
+            *(f"{x[n]:,}" for n in ("files_in", "files_passed", "files_kept")),
+            tokens(x["tokens_in"]),
+            f"{x['tokens_in'] / came:.2%}" if came else "",
+            tokens(x["distinct_tokens_kept"]),
+            f"{x['distinct_tokens_kept'] / kept:.2%}" if kept else "",
+            "" if limit is None else f"{limit:.0%}",
+        )
+    console.print(table)
 
 
 def tokens(number: float) -> str:

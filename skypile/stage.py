@@ -45,11 +45,13 @@ class Hints:
 
     fields: column of `documents` to the field of the file that fills it, where it is not of the
     same name. language: code of the texts' language. blocks: what a paragraph is in ready text.
+    repository_folders: of code, how many folders of a path name the repository.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
     language: str | None = None
     blocks: str = "lines"
+    repository_folders: int | None = None
 
 
 NO_HINTS = Hints()
@@ -276,8 +278,9 @@ class Stage:
     the packages whose version decides its output. `validate` is called with the stage's settings
     by `skypile check` and before a run does anything: it raises SkypileError where what they name
     (a model, a list) is not there or not usable. An `optional` stage is part of a run that names
-    it, in `run.stages` or by a section of its own. `agrees` is called with the settings of all
-    stages of the run by name: it raises ValueError where they do not go together.
+    it, in `run.stages` or by a section of its own, or has a source for it to read. `not_for` are
+    categories of sources that it judges only where they name it in `stages`. `agrees` is called
+    with the settings of all stages of the run by name: it raises ValueError where they disagree.
     """
 
     name: str
@@ -296,6 +299,7 @@ class Stage:
     libraries: tuple[str, ...] = ()
     validate: Callable[[Any], None] | None = None
     optional: bool = False
+    not_for: tuple[str, ...] = ()
     agrees: Callable[[Mapping[str, Any]], None] | None = None
 
     @property

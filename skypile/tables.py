@@ -144,6 +144,8 @@ DOCUMENTS = Table(
             field("engine", pa.string()),
             field("engine_limit", pa.string(), nullable=True),  # what sent it to the fallback
             field("cited_urls", pa.list_(pa.string()), nullable=True),  # encyclopedias: <ref> URLs
+            field("repository", pa.string(), nullable=True),  # code: owner/name, or a folder's name
+            field("licence", pa.string(), nullable=True),  # the document's own, as the input has it
             field("record_id", pa.string(), nullable=True),
             field("payload_digest", pa.string()),
             field("path", pa.string()),
@@ -152,7 +154,7 @@ DOCUMENTS = Table(
     ),
     key=("doc_id",),
     meaning="one row a document: its text as blocks, and where it came from",
-    version=2,
+    version=3,
 )
 
 RECORDS = Table(

@@ -108,6 +108,8 @@ def to_document(record: Row, line: str) -> Row:
         "engine": "toy",
         "engine_limit": None,
         "cited_urls": None,
+        "repository": None,
+        "licence": None,
     }
 
 

@@ -56,6 +56,14 @@ class Slice:
     variant: str | None = None
     damages: list[Damage] = field(default_factory=list)
 
+    def document(self, row: Any) -> Ready | Reject:
+        """The document in a row of a data file."""
+        return ready.from_row(row, self.fields, self.blocks)
+
+    def wanted(self) -> tuple[tuple[str, ...], ...]:
+        """The fields of a row that it needs: for each column those that may fill it."""
+        return tuple((self.fields.get(c, c),) for c in ready.COLUMNS)
+
 
 def jsonl(stream: Any, this: Slice) -> Iterator[Item]:
     """JSON lines: one object a line."""
@@ -74,7 +82,7 @@ def jsonl(stream: Any, this: Slice) -> Iterator[Item]:
                 return Reject("too_large", f"{size:,} bytes")
             if cut:
                 return Reject("truncated_record", "the file ends in this line")
-            return ready.from_row(ready.parse_json(data), this.fields, this.blocks)
+            return this.document(ready.parse_json(data))
 
         blank = data is not None and not data.strip()
         kind = "blank_line" if blank else None
@@ -86,10 +94,10 @@ def jsonl(stream: Any, this: Slice) -> Iterator[Item]:
 def parquet(stream: Any, this: Slice) -> Iterator[Item]:
     """Parquet: one row a document. Read whole: its table of contents is at its end."""
     with _spooled(stream) as file:
-        for ordinal, row in enumerate(parquet_rows(file, this.fields)):
+        for ordinal, row in enumerate(parquet_rows(file, this.wanted())):
 
             def parse(row: Any = row) -> Ready | Reject:
-                return ready.from_row(row, this.fields, this.blocks)
+                return this.document(row)
 
             yield Item(ordinal, 0, parse)
 
@@ -115,11 +123,8 @@ def text(stream: Any, this: Slice) -> Iterator[Item]:
     """A file of plain text in any charset."""
     unpacked = streams.Unpacked(stream)
     most = this.max_record_bytes
-    chunks, size = [], 0
-    while size <= most and (chunk := unpacked.read(min(streams.READ_BYTES, most + 1 - size))):
-        chunks.append(chunk)
-        size += len(chunk)
-    data = b"".join(chunks)
+    data = streams.up_to(unpacked, most + 1)
+    size = len(data)
 
     def parse() -> Ready | Reject:
         if size > most:

@@ -95,6 +95,8 @@ def document_row(record: Row, page: Page, decoded: Decoded) -> Row:
         "engine": page.engine,
         "engine_limit": page.limit,
         "cited_urls": None,
+        "repository": None,
+        "licence": None,
     }
 
 

@@ -1,24 +1,27 @@
 """The rows of a Parquet file, one by one, none lost in silence."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skypile.kernels.ready import COLUMNS, Reject
+from skypile.kernels.ready import Reject
 
 _BATCH_BYTES = 16 << 20  # unpacked bytes held at a time, about
 _MAX_BATCH_ROWS = 1024
 _UNREADABLE = (pa.ArrowException, OSError, ValueError)  # Arrow raises all of them on bad bytes
 
 
-def parquet_rows(file: Any, fields: Mapping[str, str]) -> Iterator[Mapping[str, Any] | Reject]:
-    """Each row of a Parquet file as a mapping of what a field map needs, or why it cannot be read
+def parquet_rows(
+    file: Any, wanted: Sequence[Sequence[str]]
+) -> Iterator[Mapping[str, Any] | Reject]:
+    """Each row of a Parquet file as a mapping of the fields wanted, or why it cannot be read
     (`malformed_record`, `invalid_utf8`). As many items as the file says that it has rows; one
     reject for a file that is no Parquet.
 
-    file: random access (a memory map, a buffer).
+    file: random access (a memory map, a buffer). wanted: for each value the fields that may hold
+    it, dotted ones reach into structs. One of the first must be there: `missing_field`.
     """
     try:
         parquet = pq.ParquetFile(file)
@@ -27,10 +30,11 @@ def parquet_rows(file: Any, fields: Mapping[str, str]) -> Iterator[Mapping[str, 
         yield Reject("malformed_record", f"no Parquet file: {e}")
         return
     names = parquet.schema_arrow.names
-    wanted = [_top(fields.get(c, c), names) for c in COLUMNS]
-    columns = sorted({name for name in wanted if name in names})
-    if wanted[0] not in names:
-        why = f"no column {wanted[0]!r}; the file has: {', '.join(names)[:500]}"
+    tops = [[_top(field, names) for field in fields] for fields in wanted]
+    columns = sorted({name for some in tops for name in some if name in names})
+    if not any(name in names for name in tops[0]):
+        missing = " or ".join(repr(name) for name in tops[0])
+        why = f"no column {missing}; the file has: {', '.join(names)[:500]}"
         for _ in range(meta.num_rows):
             yield Reject("missing_field", why)
         return

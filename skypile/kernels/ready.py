@@ -28,6 +28,10 @@ class Ready:
     date: datetime.date | None = None
     id: str | None = None
     cited_urls: tuple[str, ...] | None = None  # of encyclopedias
+    repository: str | None = None  # of code
+    licence: str | None = None  # as the input names it
+    charset: str | None = None
+    charset_source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def from_row(row: Any, fields: Mapping[str, str], mode: str) -> Ready | Reject:
         return row
     if not isinstance(row, Mapping):
         return Reject("wrong_type", f"the row is {_kind(row)}, not an object")
-    text = _value(row, fields.get("text", "text"))
+    text = value_at(row, fields.get("text", "text"))
     if text is None:
         return Reject("missing_field", f"no text in {fields.get('text', 'text')!r}")
     if isinstance(text, list) and all(isinstance(t, str) for t in text):
@@ -113,25 +117,32 @@ def from_row(row: Any, fields: Mapping[str, str], mode: str) -> Ready | Reject:
         return Reject("wrong_type", f"{fields.get('text', 'text')!r} is {_kind(text)}, not text")
     named: dict[str, str | None] = {}
     for column in ("url", "title", "id"):
-        value = _value(row, fields.get(column, column))
+        value = value_at(row, fields.get(column, column))
         if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
             field = fields.get(column, column)
             return Reject("wrong_type", f"{field!r} is {_kind(value)}, not text")
         named[column] = None if value is None else str(value)
-    date = parse_date(_value(row, fields.get("date", "date")))
+    date = parse_date(value_at(row, fields.get("date", "date")))
     return from_text(text, mode, date=date, **named)
 
 
 def from_text(text: str, mode: str, **named: Any) -> Ready | Reject:
     """The document of a text, with what is known beside it."""
     for name, value in [("text", text), *named.items()]:
-        if isinstance(value, str) and (m := _SURROGATE.search(value)):
-            return Reject("lone_surrogate", f"{name}, character {m.start():,}: U+{ord(m[0]):04X}")
+        if isinstance(value, str) and (at := lone_surrogate(value)) is not None:
+            return Reject("lone_surrogate", f"{name}, character {at:,}: U+{ord(value[at]):04X}")
     blocks = blocks_of(text, mode)
     return Ready(blocks, **named) if blocks else Reject("empty", "no text but white space")
 
 
-def _value(row: Mapping[str, Any], path: str) -> Any:
+def lone_surrogate(text: str) -> int | None:
+    """Where a text has half of a surrogate pair, which is no character; None where it has none."""
+    found = _SURROGATE.search(text)
+    return found.start() if found else None
+
+
+def value_at(row: Mapping[str, Any], path: str) -> Any:
+    """What a row has in a field, dots reaching into objects; None where it has none."""
     if path in row:  # a field may have a dot in its name
         return row[path]
     value: Any = row

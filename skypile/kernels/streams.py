@@ -94,6 +94,15 @@ class Unpacked:
             return b""
 
 
+def up_to(stream: Any, size: int) -> bytes:
+    """The next `size` bytes of a stream, or what is left of it."""
+    chunks: list[bytes] = []
+    while size and (chunk := stream.read(min(READ_BYTES, size))):
+        chunks.append(chunk)
+        size -= len(chunk)
+    return b"".join(chunks)
+
+
 class _Rejoined:
     """A stream whose first bytes were read already."""
 

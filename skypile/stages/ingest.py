@@ -9,9 +9,7 @@ Left out: anything that needs layout (PDF, EPUB); JSON that is one array a file;
 of a book that come as rows.
 """
 
-import dataclasses
 import datetime
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,17 +17,12 @@ from typing import Any
 import pyarrow as pa
 
 from skypile.kernels import paragraphs, ready, streams, warc, wikidump, wikipedia
-from skypile.kernels.dates import UNDATED, after_cutoff, parse_timestamp
-from skypile.kernels.formats import FORMATS, Item, Slice
-from skypile.kernels.ids import doc_id, payload_digest, text_digest
-from skypile.kernels.pages import host_of, printable, printable_url
-from skypile.kernels.ready import Ready, Reject
-from skypile.kernels.scripts import wide_chars
+from skypile.kernels.dates import UNDATED, after_cutoff
+from skypile.kernels.formats import FORMATS, Slice
+from skypile.kernels.ready_rows import ReadyRows
 from skypile.settings import setting
 from skypile.stage import NO_HINTS, Cut, Hints, Read, Row, Stage
 from skypile.tables import verdict_rows
-
-MAX_DETAIL_CHARS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,15 +60,14 @@ class IngestKernel:
     """Reads slices of ready text."""
 
     def __init__(self, config: Config, wanted: Callable[[str], bool]) -> None:
-        self._config, self._wanted = config, wanted
-        self._log: Row = {}
+        self._config, self._rows = config, ReadyRows(wanted)
 
     def close(self) -> None:
         """Nothing is held."""
 
     def log(self) -> Row:
         """What the slice just read held."""
-        return self._log
+        return self._rows.log
 
     def __call__(
         self,
@@ -89,8 +81,6 @@ class IngestKernel:
         hints: Hints = NO_HINTS,
     ) -> Iterator[tuple[Row, Row | None]]:
         """The judged rows of one slice, in order."""
-        counts: Counter[str] = Counter()
-        passed_over: Counter[str] = Counter()
         this = Slice(
             start,
             first_ordinal,
@@ -101,68 +91,8 @@ class IngestKernel:
             hints.language,
             self._config.zh_variant,
         )
-        for item in FORMATS[format](stream, this):
-            counts["records"] += 1
-            if item.passed_over is not None:
-                passed_over[item.passed_over] += 1
-                continue
-            name = doc_id(source, path, item.ordinal)
-            if not self._wanted(name):
-                counts["sampled_out"] += 1
-                continue
-            counts["judged"] += 1
-            yield _judge(item, name, source, path, format)
-        self._log = {
-            **{k: counts[k] for k in ("records", "judged", "sampled_out")},
-            "passed_over": sorted(passed_over.items()),
-            "damages": [dataclasses.asdict(d) for d in this.damages],
-        }
-
-
-def _judge(item: Item, name: str, source: str, path: str, format: str) -> tuple[Row, Row | None]:
-    found = item.parse()
-    body = "\n".join(found.blocks) if isinstance(found, Ready) else ""
-    payload = body.encode() if item.payload is None else item.payload
-    record = item.record
-    row: Row = {
-        "doc_id": name,
-        "source": source,
-        "url": printable_url(record.url) if record else None,
-        "record_id": printable(record.record_id) if record else None,
-        "crawled_at": parse_timestamp(record.date) if record else None,
-        "path": path,
-        "ordinal": item.ordinal,
-        "offset": item.offset,
-        "http_status": None,
-        "content_type": printable(record.content_type) if record else None,
-        "payload_bytes": len(payload) if item.payload_bytes is None else item.payload_bytes,
-        "payload_digest": payload_digest(payload) if payload else None,
-        "kept": isinstance(found, Ready),
-        "reason": None,
-        "detail": None,
-    }
-    if isinstance(found, Reject):
-        return {**row, "reason": found.reason, "detail": found.detail[:MAX_DETAIL_CHARS]}, None
-    row["url"] = row["url"] or found.url
-    row["record_id"] = row["record_id"] or found.id
-    return row, {
-        **{k: row[k] for k in ("doc_id", "source", "url", "crawled_at", "record_id")},
-        **{k: row[k] for k in ("path", "ordinal")},
-        "payload_digest": payload_digest(payload),
-        "host": host_of(row["url"]),
-        "date": found.date,
-        "title": found.title,
-        "text": body,
-        "block_chars": [len(b) for b in found.blocks],
-        "block_wide_chars": [wide_chars(b) for b in found.blocks],
-        "chars": sum(len(b) for b in found.blocks),
-        "text_digest": text_digest(body),
-        "charset": None,
-        "charset_source": None,
-        "engine": format,
-        "engine_limit": None,
-        "cited_urls": None if found.cited_urls is None else list(found.cited_urls),
-    }
+        items = FORMATS[format](stream, this)
+        yield from self._rows(items, this, source=source, path=path, format=format)
 
 
 def check_hints(format: str, hints: Hints) -> None:
@@ -181,6 +111,8 @@ def check_hints(format: str, hints: Hints) -> None:
         raise ValueError(f"language: format {format} takes none")
     if hints.blocks != "lines" and format == "wikipedia":
         raise ValueError("blocks: format wikipedia makes its own")
+    if hints.repository_folders is not None:
+        raise ValueError(f"repository_folders: format {format} takes none")
 
 
 def make_cut_kernel(

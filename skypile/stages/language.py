@@ -221,4 +221,5 @@ STAGE = Stage(
     ),
     libraries=("fasttext-community",),
     validate=validate,
+    not_for=("code",),
 )

