@@ -7,6 +7,7 @@ have one fate.
 """
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 
 TIERS = 4  # 0 is best
@@ -24,16 +25,18 @@ def budgets(
     to less than 1. Where one is short, the rest is shared out among what there is: the total is
     that of the tokens kept, not of a plan.
     """
-    short: set[str] = set()
-    while True:
-        fixed = others + sum(available[name] for name in short)
-        free = sum(shares[name] for name in shares if name not in short)
+    # T = others + sum(min(available, share * T)) has one solution: its right side is concave and
+    # rises by less than T. Languages fall short in the order of available / share.
+    limits = {n: available[n] / shares[n] if shares[n] else math.inf for n in shares}
+    by_limit = sorted((n for n in shares if available[n]), key=lambda n: (limits[n], n))
+    fixed, free = float(others), math.fsum(shares[n] for n in by_limit)
+    total = fixed / (1 - free)
+    for name in by_limit:
+        if limits[name] > total:
+            break
+        fixed, free = fixed + available[name], free - shares[name]
         total = fixed / (1 - free)
-        found = {name for name, share in shares.items() if available[name] <= share * total}
-        if found <= short:
-            kept = {name: share * total for name, share in shares.items()}
-            return {n: float(available[n]) if n in short else kept[n] for n in shares}
-        short |= found
+    return {n: min(float(available[n]), share * total) for n, share in shares.items()}
 
 
 def tier(letter_share: float, distinct_line_share: float, number_share: float) -> int:

@@ -17,6 +17,12 @@ def test_what_one_lacks_does_not_widen_the_others() -> None:
     assert found == {"JSON": pytest.approx(300), "XML": 0}
 
 
+def test_who_falls_short_of_a_plan_does_not_of_what_is_kept() -> None:
+    """Two languages that have nothing make the total smaller, and so the others' budgets."""
+    found = budgets(9, {"a": 0, "b": 0, "c": 2}, {"a": 0.125, "b": 0.1875, "c": 0.125})
+    assert found == {"a": 0, "b": 0, "c": pytest.approx(9 * 0.125 / 0.875)}
+
+
 @given(
     st.integers(0, 10**6),
     st.dictionaries(st.sampled_from("abcd"), st.integers(0, 10**6), min_size=4, max_size=4),
