@@ -34,10 +34,10 @@ def fetch(
     user_agent: Annotated[str | None, typer.Option(help="who asks; with an address")] = None,
 ) -> None:
     """Get archives of Common Crawl, or records by their address; goes on where it stopped."""
-    from skypile import fetch as files_of
-    from skypile import fetch_index
     from skypile.cli import say
-    from skypile.http import USER_AGENT, Client, Manners
+    from skypile.fetch import archives
+    from skypile.fetch import index as fetch_index
+    from skypile.fetch.http import USER_AGENT, Client, Manners
     from skypile.kernels.commoncrawl import BASE, INDEX_BASE
 
     if index is None and segments is None and files is None:
@@ -46,10 +46,10 @@ def fetch(
         raise SkypileError("--filter and --limit are of --index")
     if index is not None and (segments or files or kind != "warc"):
         raise SkypileError("--index finds WARC records: no --segments, --files or --kind with it")
-    wish = files_of.Wish(crawl, kind, segments, files, base or BASE)
+    wish = archives.Wish(crawl, kind, segments, files, base or BASE)
     client = Client(Manners(delay, attempts, 1.0, user_agent or USER_AGENT, connections))
     if index is None:
-        found = files_of.fetch(out, wish, client, say)
+        found = archives.fetch(out, wish, client, say)
         print(f"{len(found):,} files, {sum(f['bytes'] for f in found):,} bytes: {out}")
         return
     filters = tuple(filter_) if filter_ else ("=status:200",)
@@ -86,9 +86,9 @@ def release(
     ] = False,
 ) -> None:
     """Publish the corpus as JSON lines or Parquet, with data card and checksums; resumes."""
-    from skypile import release as releases
     from skypile.cli import say
-    from skypile.release_verify import verify as verify_release
+    from skypile.release import publish
+    from skypile.release.verify import verify as verify_release
 
     if verify:
         if out:
@@ -98,11 +98,11 @@ def release(
         return
     if not out:
         raise SkypileError("say where to write: skypile release RUN OUT")
-    made = releases.release(
+    made = publish.release(
         run,
         out,
-        releases.layout(format_, compression, shard_size, metadata=with_metadata),
-        releases.choice(split, category, source),
+        publish.layout(format_, compression, shard_size, metadata=with_metadata),
+        publish.choice(split, category, source),
         name=name,
         allow_unknown_licences=allow_unknown_licences,
         say=say,

@@ -19,10 +19,10 @@ from pyarrow import fs
 from skypile import contents, shards
 from skypile.files import Root, read_text
 from skypile.gc import collect
-from skypile.release import release
-from skypile.release_files import Layout
-from skypile.release_rows import Choice
-from skypile.release_verify import verify
+from skypile.release.files import Layout
+from skypile.release.publish import release
+from skypile.release.rows import Choice
+from skypile.release.verify import verify
 from skypile.run import Run
 from tests import toy, toy_corpus
 from tests.test_run import LINES, NO_RELATE, TABLES, rows, run

@@ -16,15 +16,15 @@ import pytest
 import zstandard
 from typer.testing import CliRunner
 
-from skypile import release as releases
-from skypile import release_front, release_verify
 from skypile.cli import app
 from skypile.errors import InputError, SkypileError, StaleError
 from skypile.files import Root
 from skypile.reader import RunReader
-from skypile.release_files import Layout
-from skypile.release_rows import Choice
-from skypile.release_streams import Stream
+from skypile.release import front, publish
+from skypile.release import verify as verification
+from skypile.release.files import Layout
+from skypile.release.rows import Choice
+from skypile.release.streams import Stream
 from skypile.run import Run
 from tests import toy, toy_corpus
 from tests.tokenizer_texts import lines
@@ -83,7 +83,7 @@ def changed(made: Path, tmp_path: Path) -> Path:
 
 def release(run: Path, out: Path, layout: Layout = LAYOUTS["jsonl"], **more: Any) -> Any:
     chosen = more.pop("choice", Choice())
-    return releases.release(
+    return publish.release(
         str(run), str(out), layout, chosen, say=more.pop("say", lambda _: None), **more
     )
 
@@ -122,7 +122,7 @@ def test_every_document_once_in_the_order_of_the_run(made: Path, tmp_path: Path,
     assert found == expected
     assert len(expected) == 6
     assert sum(map(len, found.values())) == 111
-    counted = release_verify.verify(str(tmp_path / "out"))
+    counted = verification.verify(str(tmp_path / "out"))
     assert counted["documents"] == 111
     assert not (tmp_path / "out/_unfinished").exists()
     assert not (tmp_path / "out/lock.json").exists()
@@ -152,8 +152,8 @@ def test_bytes_do_not_depend_on_the_parts_of_the_run(
     made: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Small pieces, so that packers and row groups are cut within shards.
-    monkeypatch.setattr("skypile.release_files._PACK_BYTES", 512)
-    monkeypatch.setattr("skypile.release_files.ROW_GROUP_BYTES", 1500)
+    monkeypatch.setattr("skypile.release.files._PACK_BYTES", 512)
+    monkeypatch.setattr("skypile.release.files.ROW_GROUP_BYTES", 1500)
     other = make_run(tmp_path / "other", part_bytes=1 << 20)
     assert len(RunReader(str(other)).files("corpus")) < len(RunReader(str(made)).files("corpus"))
     for name, run in (("a", made), ("b", other)):
@@ -202,7 +202,7 @@ def test_an_interrupted_release_goes_on(
             release(made, out, layout)
     assert not (out / "release.json").exists()
     with pytest.raises(InputError, match="unfinished release"):
-        release_verify.verify(str(out))
+        verification.verify(str(out))
     there = {p.name: p.stat().st_mtime_ns for p in out.rglob("*-0000*") if p.suffix != ".json"}
     if name == "close":
         assert not (out / "data").exists()
@@ -417,8 +417,8 @@ def test_verify_names_the_fault(made: Path, tmp_path: Path, fault: str) -> None:
     release(made, tmp_path / "out")
     break_it, message = FAULTS[fault]
     break_it(tmp_path / "out")
-    with pytest.raises(release_verify.ReleaseError, match=message) as error:
-        release_verify.verify(str(tmp_path / "out"))
+    with pytest.raises(verification.ReleaseError, match=message) as error:
+        verification.verify(str(tmp_path / "out"))
     assert ": 1 faults:" in str(error.value)
 
 
@@ -464,7 +464,7 @@ def test_the_card_says_what_is_in_the_files(made: Path, tmp_path: Path) -> None:
 
 
 def test_no_path_of_the_machine_is_in_the_settings() -> None:
-    from skypile.release_card import _public
+    from skypile.release.card import _public
 
     given = {"against": ["/data/secret/january", "s3://bucket/key/run?endpoint=x"], "n": [1, "a/b"]}
     assert _public(given) == {"against": ["january", "run"], "n": [1, "a/b"]}
@@ -475,7 +475,7 @@ def test_no_path_of_the_machine_is_in_the_settings() -> None:
     [(0, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (10**9 - 1, "100M<n<1B"), (10**12, "n>1T")],
 )
 def test_size_categories(documents: int, name: str) -> None:
-    assert release_front.size_category(documents) == name
+    assert front.size_category(documents) == name
 
 
 @pytest.mark.parametrize(
@@ -483,13 +483,13 @@ def test_size_categories(documents: int, name: str) -> None:
     [("500MB", 500_000_000), ("1.5 GiB", 3 << 29), ("10", 10), ("2k", 2000), ("1tb", 10**12)],
 )
 def test_sizes(text: str, size: int) -> None:
-    assert releases.parse_bytes(text) == size
+    assert publish.parse_bytes(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "MB", "-1MB", "0", "5 apples", "1e3"])
 def test_no_sizes(text: str) -> None:
     with pytest.raises(SkypileError, match="a size must look like"):
-        releases.parse_bytes(text)
+        publish.parse_bytes(text)
 
 
 @pytest.fixture

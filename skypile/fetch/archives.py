@@ -3,7 +3,7 @@
 `BASE/crawl-data/CRAWL/KIND.paths.gz` lists the files; each lies in the folder under the path that
 it has there, and `fetched.jsonl` says of each its address, bytes, SHA-256 and how it was verified.
 A file has its name when it is whole, so a folder can be read while it fills; what was cut short
-goes on where it stopped. Records by their address: `skypile.fetch_index`.
+goes on where it stopped. Records by their address: `skypile.fetch.index`.
 """
 
 import gzip
@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from skypile.download import Got, download, inside, record_fault
 from skypile.errors import SkypileError
+from skypile.fetch.download import Got, download, inside, record_fault
+from skypile.fetch.http import Client, FetchError
 from skypile.files import Root, is_uri
-from skypile.http import Client, FetchError
 from skypile.kernels.commoncrawl import BASE, KINDS, in_segments, is_crawl, parse_paths
 from skypile.lock import held
 from skypile.progress import transfer

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from skypile.files import Root
-from skypile.release_files import Layout, Rows, writer
+from skypile.release.files import Layout, Rows, writer
 from tests.tokenizer_texts import lines
 
 LAYOUTS = [

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from skypile.http import BROKEN, PASSING, Client, FetchError
+from skypile.fetch.http import BROKEN, PASSING, Client, FetchError
 from skypile.kernels.commoncrawl import checksums, parse_range, strong_validator
 from skypile.kernels.warc import WarcReader
 

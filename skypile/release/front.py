@@ -10,8 +10,8 @@ from typing import Any
 
 from skypile.kernels.categories import CHINESE, ENGLISH
 from skypile.licences import OTHER, UNKNOWN, hub_names
-from skypile.release_files import METADATA, Layout
-from skypile.release_streams import Shard
+from skypile.release.files import METADATA, Layout
+from skypile.release.streams import Shard
 
 _CODES = {ENGLISH: "en", CHINESE: "zh"}  # what else there is has no one code
 

@@ -14,8 +14,8 @@ from skypile.kernels.personal import mask
 from skypile.manifests import FileEntry
 from skypile.progress import progress
 from skypile.reader import RunReader
-from skypile.release_files import Layout
-from skypile.release_streams import SUMMED, Key, Shard, Stream
+from skypile.release.files import Layout
+from skypile.release.streams import SUMMED, Key, Shard, Stream
 
 
 @dataclass(frozen=True)

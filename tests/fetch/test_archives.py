@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from skypile.cli import app
 from skypile.errors import SkypileError
-from skypile.fetch import Wish, fetch
-from skypile.fetch_index import Query, fetch_index
-from skypile.http import Client, FetchError, Manners
+from skypile.fetch.archives import Wish, fetch
+from skypile.fetch.http import Client, FetchError, Manners
+from skypile.fetch.index import Query, fetch_index
 from skypile.kernels.warc import WarcReader
 from tests.crawl_server import (
     CRAWL,
@@ -372,7 +372,7 @@ def test_a_list_that_is_none(site: Site, tmp_path: Path, data: bytes) -> None:
 def test_a_list_that_unpacks_without_end(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("skypile.fetch._MAX_LIST_BYTES", 1000)
+    monkeypatch.setattr("skypile.fetch.archives._MAX_LIST_BYTES", 1000)
     site.files[LIST] = zlib.compress(b"\n" * 10**6, wbits=31)
     with pytest.raises(FetchError, match="more than 1,000 bytes"):
         get(site, tmp_path)

@@ -15,8 +15,8 @@ from skypile.errors import InputError, SkypileError
 from skypile.files import Root
 from skypile.kernels.streams import Unpacked
 from skypile.progress import progress
-from skypile.release_files import JSONL, Layout
-from skypile.release_streams import UNFINISHED, Shard
+from skypile.release.files import JSONL, Layout
+from skypile.release.streams import UNFINISHED, Shard
 
 FORMAT, RELEASE, SUMS = "skypile-release", "release.json", "SHA256SUMS"
 BESIDE = ("README.md", "LICENSE.md", SUMS, RELEASE)  # in the order in which they are written

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPO
-from tests.test_release import LAYOUTS, release, rows_of
-from tests.test_release import made as made  # the fixture
+from tests.release.test_publish import LAYOUTS, release, rows_of
+from tests.release.test_publish import made as made  # the fixture
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ def test_three_libraries_read_the_same_texts(
 ) -> None:
     out = tmp_path / "out"
     files = release(made, out, LAYOUTS[kind])["files"]
-    command = [reader, str(REPO / "tests/release_reader.py"), str(out), "chinese_webpages.main"]
+    command = [reader, str(REPO / "tests/release/reader.py"), str(out), "chinese_webpages.main"]
     done = subprocess.run(
         [*command, LAYOUTS[kind].suffix], capture_output=True, text=True, check=False
     )

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skypile.files import Root
-from skypile.release_files import Layout, Rows, Writer, writer
+from skypile.release.files import Layout, Rows, Writer, writer
 
 UNFINISHED = "_unfinished"
 RECEIPTS = f"{UNFINISHED}/receipts"

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from skypile.download import MAX_FAULTY, inside
-from skypile.fetch import Book, Wish, folder_of
+from skypile.fetch.archives import Book, Wish, folder_of
+from skypile.fetch.download import MAX_FAULTY, inside
+from skypile.fetch.http import BROKEN, PASSING, Client, FetchError
 from skypile.files import Root
 from skypile.fingerprints import digest_of
-from skypile.http import BROKEN, PASSING, Client, FetchError
 from skypile.kernels.commoncrawl import (
     INDEX_BASE,
     Capture,

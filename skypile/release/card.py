@@ -15,9 +15,9 @@ from skypile.ledger import Funnel
 from skypile.licences import hub_names
 from skypile.manifests import CORPUS
 from skypile.reader import RunReader
-from skypile.release_files import Layout
-from skypile.release_front import front_matter, is_of, yaml
-from skypile.release_streams import Shard
+from skypile.release.files import Layout
+from skypile.release.front import front_matter, is_of, yaml
+from skypile.release.streams import Shard
 
 _COUNTED = ("documents", "chars", "estimated_tokens")
 

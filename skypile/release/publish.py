@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from skypile import __version__, release_card, release_verify
+from skypile import __version__
 from skypile.errors import SkypileError
 from skypile.files import Root
 from skypile.fingerprints import digest_of, library_versions
@@ -20,9 +20,11 @@ from skypile.kernels.categories import CATEGORIES, PARTITIONS
 from skypile.ledger import Funnel, Ledger
 from skypile.licences import hub_names
 from skypile.lock import held
-from skypile.release_files import FORMATS, PARQUET, SUFFIXES, Layout
-from skypile.release_rows import Choice, Corpus, write
-from skypile.release_streams import UNFINISHED, Key, Shard, by_stream, clear, finished
+from skypile.release import card
+from skypile.release import verify as verification
+from skypile.release.files import FORMATS, PARQUET, SUFFIXES, Layout
+from skypile.release.rows import Choice, Corpus, write
+from skypile.release.streams import UNFINISHED, Key, Shard, by_stream, clear, finished
 from skypile.settings import did_you_mean
 
 TRAIN, VALIDATION = "train", "validation"
@@ -104,7 +106,7 @@ def release(
     licences = _licences(book, sources, allow_unknown_licences)
     plan = _plan(book, layout, choice, stage, licences, name)
     with held(target, "release"):
-        if target.exists(release_verify.RELEASE):
+        if target.exists(verification.RELEASE):
             say(f"{out} is up to date")
             return _same(target, plan)
         done = _taken_up(target, plan, say)
@@ -113,7 +115,7 @@ def release(
         shards = write(Corpus(book, files, licences, documents), target, layout, choice, done)
         if not shards:
             raise SkypileError(f"{run} has no documents of what was chosen: {choice}")
-        made = _publish(target, plan, shards, release_card.About(book, funnel, stage))
+        made = _publish(target, plan, shards, card.About(book, funnel, stage))
         clear(target)
         return made
 
@@ -189,7 +191,7 @@ def _plan(
 
 def _same(target: Root, plan: Mapping[str, Any]) -> Mapping[str, Any]:
     """The release that lies there already, if it is this one."""
-    there = release_verify.load(target)
+    there = verification.load(target)
     if there["plan"] != plan:
         odd = [k for k, v in plan.items() if k != "digest" and there["plan"].get(k) != v]
         raise SkypileError(
@@ -225,7 +227,7 @@ def _taken_up(
             say("what an interrupted release of something else has left is deleted")
             clear(target)
     known = {s.path for shards in done.values() for s in shards}
-    known |= {"lock.json", *release_verify.BESIDE}
+    known |= {"lock.json", *verification.BESIDE}
     for file in target.walk():
         if file.path not in known and not file.path.startswith(f"{UNFINISHED}/"):
             raise SkypileError(f"{target.uri} holds what is no part of a release: {file.path}")
@@ -234,20 +236,20 @@ def _taken_up(
 
 
 def _publish(
-    target: Root, plan: Mapping[str, Any], shards: Sequence[Shard], about: release_card.About
+    target: Root, plan: Mapping[str, Any], shards: Sequence[Shard], about: card.About
 ) -> Mapping[str, Any]:
     """Everything to its place: shards, card, checksums, and last what makes it a release."""
     for shard in shards:
         if target.size(f"{UNFINISHED}/{shard.path}") == shard.bytes:
             target.move(f"{UNFINISHED}/{shard.path}", shard.path)
     files = [asdict(s) for s in shards]
-    made = {"format": release_verify.FORMAT, "version": 1, "plan": plan, "files": files}
+    made = {"format": verification.FORMAT, "version": 1, "plan": plan, "files": files}
     beside = {
-        "README.md": release_card.card(plan, shards, about).encode(),
-        "LICENSE.md": release_card.licence_file(plan).encode(),
-        release_verify.RELEASE: orjson.dumps(made, option=orjson.OPT_INDENT_2),
+        "README.md": card.card(plan, shards, about).encode(),
+        "LICENSE.md": card.licence_file(plan).encode(),
+        verification.RELEASE: orjson.dumps(made, option=orjson.OPT_INDENT_2),
     }
-    sums = release_verify.checksums(shards, beside)
-    for path, data in {release_verify.SUMS: sums, **beside}.items():
+    sums = verification.checksums(shards, beside)
+    for path, data in {verification.SUMS: sums, **beside}.items():
         target.write_atomic(path, data)
     return made

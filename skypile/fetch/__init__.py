@@ -1,0 +1,1 @@
+"""`skypile fetch`: archives of Common Crawl, or records by their address, over HTTP."""
