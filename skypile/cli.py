@@ -125,6 +125,24 @@ def why(
 
 
 @app.command()
+def contaminated(
+    run: RunFolder,
+    top: Annotated[int, typer.Option(min=0, help="lines to show; all in --json")] = 20,
+    json_: AsJson = False,
+) -> None:
+    """The benchmark items that documents contain: benchmark, item, document, and what went."""
+    import dataclasses
+
+    from skypile import contaminated, show
+
+    found = contaminated.contamination(run)
+    if json_:
+        print(json.dumps(dataclasses.asdict(found), indent=1, ensure_ascii=False))
+    else:
+        show.contaminated(found, top, show.console())
+
+
+@app.command()
 def recurring(
     run: RunFolder,
     top: Annotated[int, typer.Option(min=0, max=200, help="groups to show")] = 20,
