@@ -4,8 +4,8 @@
 at hand are planted, one a document, into real texts: verbatim, in other case, with other
 punctuation and width of characters, and half of them quoted (the first half, by words or
 characters). A document counts as found where the item planted, and no other text, makes it so: the
-judgement of the stage's cut at its defaults, on the kernel that the stage broadcasts. Half items are
-reported by whether the half is as long as an n-gram: a shorter one cannot be told from a phrase.
+judgement of the stage's cut at its defaults, on the index that the stage broadcasts. Half items
+are reported by whether the half is as long as an n-gram: a shorter one is no more than a phrase.
 
 `false_alarms`: share of the same texts without a plant that are dropped; their findings are printed
 (`found`), since a real text may contain an item, or what the item quotes. `mb_per_s`: of the first

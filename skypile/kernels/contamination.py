@@ -161,6 +161,14 @@ def _weights(texts: Any, words: int, characters: int) -> tuple[I64, I64]:
     return weights, offsets
 
 
+def _among(hashes: U64, known: U64) -> NDArray[np.bool_]:
+    """Which hashes are among known ones, which ascend (`np.isin` would sort those every time)."""
+    if not len(known):
+        return np.zeros(len(hashes), bool)
+    at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return np.asarray(known[at] == hashes)
+
+
 class Finder:
     """Looks texts through for the items of an index."""
 
@@ -213,19 +221,19 @@ class Finder:
         first_line = np.searchsorted(tokens, first, side="right") - 1
         end_line = np.searchsorted(tokens, end - 1, side="right")
         at = np.searchsorted(index.hashes, hashes)
-        neutral = index.template | np.isin(index.hashes, formulas)
+        phrase = index.template[at] | _among(hashes, formulas)
         of: dict[int, list[int]] = {}
         for place, known in enumerate(at.tolist()):
             for item in index.owners[index.starts[known] : index.starts[known + 1]].tolist():
                 of.setdefault(item, []).append(place)
         found = []
         for item, places in sorted(of.items()):
-            known = np.unique(at[places])
+            different, one = np.unique(at[places], return_index=True)
             covers = {
                 n for p in places for n in range(int(first_line[p]), int(end_line[p])) if lines[n]
             }
-            size, shared = int(index.sizes[item]), int((~neutral[known]).sum())
-            found.append(Found(item, shared, len(known), size, tuple(sorted(covers))))
+            size, shared = int(index.sizes[item]), int((~phrase[places][one]).sum())
+            found.append(Found(item, shared, len(different), size, tuple(sorted(covers))))
         return found
 
     def _places(self, column: Any) -> tuple[U64, I64, I64]:
@@ -236,13 +244,13 @@ class Finder:
         goal = index.words * index.characters
         hashes, first, end = [], [], []
         made, _ = ngrams.ngrams(column, **self._lengths)
-        at = np.flatnonzero(np.isin(made, index.hashes))  # the n-gram at j begins with token j
+        at = np.flatnonzero(_among(made, index.hashes))  # the n-gram at j begins with token j
         hashes.append(made[at])
         first.append(at)
         end.append(np.minimum(np.searchsorted(sums, sums[at] + goal), len(weights)))
         for tokens, known in index.short.items():
             made, _ = ngrams.ngrams(column, **_lengths(tokens))
-            at = np.flatnonzero(np.isin(made, known))
+            at = np.flatnonzero(_among(made, known))
             hashes.append(made[at])
             first.append(at)
             end.append(np.minimum(at + tokens, len(weights)))

@@ -12,7 +12,10 @@ ENGLISH = (
     "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in "
     "May. How many clips did Natalia sell altogether in April and May?"
 )
-CHINESE = "芳芳买了一本书有99页，上午看了90页，下午又看了3页，她还剩多少页没有看？如果明天看完，要看几页？"
+CHINESE = (
+    "芳芳买了一本书有99页，上午看了90页，下午又看了3页，"
+    "她还剩多少页没有看？如果明天看完，要看几页？"
+)
 SHORT = "Which planet of the Solar System has the most moons?"  # 10 words
 SHORT_ZH = "太阳系里卫星最多的行星是哪一颗？"  # 15 characters
 TINY = "下列说法正确的是"
