@@ -39,8 +39,7 @@ SOLUTIONS = re.compile(
 )
 ANSWERS = re.compile(
     r"(?i)\b(?:answer|ans)[ \t]{0,2}[:：]|\bthe (?:correct )?(?:final )?answer is\b"
-    r"|(?:(?<=[\s。？?！])|^)答[ \t]{0,2}[:：]|答案[ \t]{0,2}[:：是为為]|【答案】|故[选選]"
-    r"|####[ \t]{0,2}\d",
+    r"|(?:(?<=[\s。？?！])|^)答[ \t]{0,2}[:：]|答案[ \t]{0,2}[:：是为為]|【答案】|故[选選]",
     re.M,
 )
 ASKS = re.compile(

@@ -28,7 +28,7 @@ Start = Callable[[], "SparkSession"]
 
 
 def measured(config: Config, models: dict[str, Model], *texts: str) -> list[dict[str, Any]]:
-    ids = pa.array([str(n) for n in range(len(texts))])
+    ids = pa.array([str(n) for n in range(len(texts))], pa.string())
     batch = pa.RecordBatch.from_pydict({"doc_id": ids, "text": pa.array(texts, pa.large_string())})
     found: list[dict[str, Any]] = STEM_MARKS.conform(
         make_measure_kernel(config, models)(batch)
