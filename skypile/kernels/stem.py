@@ -110,6 +110,7 @@ _START = -3.0
 _WEIGHTS = {"questions": 1.0, "options": 1.2, "solutions": 1.5, "answers": 1.2, "asks": 0.35}
 _LIMIT = 2.2
 _FORMULA = 10.0  # a fraction of .2 or more adds two
+_MOST_ODDS = 3.0  # of the classifier, in log odds
 _SHORT_CHARS = 300  # a text is weighed as if it had at least as many characters
 
 
@@ -125,6 +126,9 @@ def rule_score(found: Marks) -> float:
 def combined(rules: Any, probability: Any, rules_weight: float) -> Any:
     """The score of documents, 0 to 1: the classifier's log odds, moved by those of the rules.
 
+    The classifier's count up to 20 to 1: of texts unlike all its examples it is often sure, and
+    wrong.
+
     rules, probability: arrays of floats; where a probability is NaN the rules alone decide.
     rules_weight: how much of the rules' log odds is added.
     """
@@ -133,7 +137,8 @@ def combined(rules: Any, probability: Any, rules_weight: float) -> Any:
         inside = np.clip(np.asarray(share, np.float64), 1e-5, 1 - 1e-5)
         return np.log(inside / (1 - inside))
 
-    both = odds(np.nan_to_num(probability, nan=0.5)) + rules_weight * (odds(rules) - _START / 2)
+    sure = np.clip(odds(np.nan_to_num(probability, nan=0.5)), -_MOST_ODDS, _MOST_ODDS)
+    both = sure + rules_weight * (odds(rules) - _START / 2)
     alone = np.isnan(np.asarray(probability, np.float64))
     return np.where(alone, np.asarray(rules, np.float64), 1 / (1 + np.exp(-both)))
 

@@ -74,7 +74,7 @@ class Config:
         0.5, piece="cut", low=0, high=1, help="from which a document is STEM"
     )
     rules_weight: float = setting(
-        1.0, piece="cut", low=0, high=10, help="of the rules' log odds, beside the classifier's"
+        2.0, piece="cut", low=0, high=10, help="of the rules' log odds, beside the classifier's"
     )
 
 

@@ -77,7 +77,8 @@ def test_the_score_of_both() -> None:
     both = combined(rules, probability, 0.5)
     assert both[0] > 0.5 > both[1]
     assert both[2:] == pytest.approx([0.9, 0.1])
-    assert combined(rules[:1], np.array([0.999]), 0.0)[0] == pytest.approx(0.999)
-    sure = combined(np.zeros(2), np.array([1.0, 0.0]), 0.5)
-    assert sure[0] > 0.9
-    assert sure[1] < 0.1
+    assert combined(rules[:1], np.array([0.9]), 0.0)[0] == pytest.approx(0.9)
+    # However sure the classifier is, rules can say no.
+    sure = combined(np.full(2, 0.05), np.array([1.0, 0.0]), 2.0)
+    assert 0.1 < sure[0] < 0.7
+    assert sure[1] < 0.01

@@ -84,8 +84,8 @@ def test_sources_of_both_classes_or_of_neither() -> None:
             build(FitConfig, given, "t")
 
 
-@pytest.mark.spark
-def test_exercises_become_the_partition_stem(tmp_path: Path, start: Start) -> None:
+def run(base: Path, start: Start, *stages: str) -> tuple[Ledger, dict[str, bool]]:
+    """A run, and which of its documents are exercises, by id."""
     texts = {
         "exams": [exercise(x, n) for x in ("en", "zh") for n in range(40)],
         "other": [news(x, n) for x in ("en", "zh") for n in range(40)],
@@ -95,38 +95,43 @@ def test_exercises_become_the_partition_stem(tmp_path: Path, start: Start) -> No
     }
     sources = []
     for name, lines in texts.items():
-        (tmp_path / name).mkdir()
+        (base / name).mkdir()
         rows = [json.dumps({"id": str(n), "text": t}) + "\n" for n, t in enumerate(lines)]
-        (tmp_path / name / "rows.jsonl").write_text("".join(rows), encoding="utf8")
+        (base / name / "rows.jsonl").write_text("".join(rows), encoding="utf8")
         about = {"format": "jsonl", "root": name, "paths": ["*"], "licence": name}
         sources.append({"name": name, "category": "webpages", **about})
+    settings = {"epochs": 20, "hash_buckets": 5000, "heldout_fraction": 0.2}
     table = {
-        "run": {"out": "run", "stages": ["ingest", "fit_stem", "stem", "mixture"]},
+        "run": {"out": "run", "stages": ["ingest", "fit_stem", "stem", *stages]},
         "sources": sources,
         "ingest": {"min_chars": 10},
-        "fit_stem": {
-            "exercises": ["exams"],
-            "others": ["other"],
-            "epochs": 20,
-            "hash_buckets": 5000,
-            "heldout_fraction": 0.2,
-        },
+        "fit_stem": {"exercises": ["exams"], "others": ["other"], **settings},
         "stem": {"sources": ["school"]},
-        "mixture": {"validation_share": 0.0},
     }
-    config = from_table(table, all_stages(), base=tmp_path, where="test")
+    config = from_table(table, all_stages(), base=base, where="test")
     run_config(config, start, say=lambda _: None)
     ledger = Ledger(config.run.out)
     ledger.recount(ledger.funnel())
+    rows = ledger.table("documents", ["doc_id", "source", "text"]).to_pylist()
+    return ledger, {r["doc_id"]: r["source"] == "school" or "+" in r["text"] for r in rows}
+
+
+@pytest.mark.spark
+def test_a_classifier_of_the_run_finds_exercises(tmp_path: Path, start: Start) -> None:
+    ledger, wanted = run(tmp_path, start)
     manifest = ledger.manifests.get("fit_stem.fit", "_corpus")
     assert manifest
-    facts = manifest.facts
-    assert facts["auc"] > 0.9
-    ids = ledger.table("documents", ["doc_id", "source", "text"]).to_pylist()
-    wanted = {
-        r["doc_id"]: "stem" if r["source"] == "school" or "+" in r["text"] else "main" for r in ids
-    }
+    assert manifest.facts["auc"] > 0.9
+    rows = ledger.table("stem").to_pylist()
+    assert len(rows) == 177
+    assert {r["doc_id"]: r["stem"] for r in rows} == wanted
+    assert all(v["kept"] for v in ledger.table("verdicts_stem").to_pylist())
+
+
+@pytest.mark.spark
+@pytest.mark.slow
+def test_exercises_become_the_partition_stem(tmp_path: Path, start: Start) -> None:
+    ledger, wanted = run(tmp_path, start, "mixture")
     corpus = {r["doc_id"]: r["partition"] for r in ledger.table("corpus").to_pylist()}
-    assert len(corpus) > 160
     assert {*corpus.values()} == {"main", "stem"}
-    assert corpus == {name: wanted[name] for name in corpus}
+    assert corpus == {name: "stem" if wanted[name] else "main" for name in corpus}
