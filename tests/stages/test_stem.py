@@ -121,7 +121,7 @@ def test_a_classifier_of_the_run_finds_exercises(tmp_path: Path, start: Start) -
     ledger, wanted = run(tmp_path, start)
     manifest = ledger.manifests.get("fit_stem.fit", "_corpus")
     assert manifest
-    assert manifest.facts["auc"] > 0.9
+    assert manifest.counts["auc"] > 0.9
     rows = ledger.table("stem").to_pylist()
     assert len(rows) == 177
     assert {r["doc_id"]: r["stem"] for r in rows} == wanted
