@@ -123,7 +123,7 @@ soak: install java lmplz  ## long runs
 
 .PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-dedup-scale
 .PHONY: bench-wikipedia bench-perplexity bench-quality bench-signals bench-distribution bench-distribution-scale
-.PHONY: bench-code bench-ngrams bench-tokenizer bench-tokens same-rows
+.PHONY: bench-code bench-ngrams bench-stem bench-decontaminate bench-tokenizer bench-tokens same-rows
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
@@ -150,6 +150,12 @@ bench-code: install  ## the rules for code beside labels, every disagreement; sh
 
 bench-ngrams: install  ## long n-grams: characters as long as 13 words, what is shared by chance, MB/s
 	@$(PY) -m bench.ngrams --data $(SHARED)/data
+
+bench-stem: install  ## exercises told from other text and from what looks like them: AUC, benchmarks left out
+	@$(PY) -m bench.stem --data $(SHARED)/data
+
+bench-decontaminate: install  ## planted benchmark items found by kind, what clean text loses, MB/s
+	@$(PY) -m bench.decontaminate --data $(SHARED)/data
 
 bench-distribution: install  ## recurrence in meaning: exhaustive search, planted wordings, blocks/s
 	@$(PY) -m bench.distribution --data $(SHARED)/data

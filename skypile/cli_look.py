@@ -1,4 +1,4 @@
-"""The commands that look at a run: `why`, `report`, `sample-docs`, `diff`."""
+"""The commands that look at a run: `why`, `report`, `sample-docs`, `diff`, `contaminated`."""
 
 import json
 import sys
@@ -111,3 +111,21 @@ def diff(
         terminal.difference(found, show.console())
     if found.moves:
         raise typer.Exit(1)
+
+
+@app.command()
+def contaminated(
+    run: RunFolder,
+    top: Annotated[int, typer.Option(min=0, help="lines to show; all in --json")] = 20,
+    json_: AsJson = False,
+) -> None:
+    """The benchmark items that documents contain: benchmark, item, document, and what went."""
+    import dataclasses
+
+    from skypile import contaminated, show
+
+    found = contaminated.contamination(run)
+    if json_:
+        print(json.dumps(dataclasses.asdict(found), indent=1, ensure_ascii=False))
+    else:
+        show.contaminated(found, top, show.console())

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from skypile.contaminated import Report
 from skypile.ledger import Funnel
 from skypile.recurring import Recurrence
 from skypile.sample.truth import Score
@@ -143,6 +144,30 @@ def recurring(found: Recurrence, console: Console) -> None:
     console.print(table)
     if not found.groups:
         console.print("no group is on record: nothing recurs often enough")
+
+
+def contaminated(found: Report, top: int, console: Console) -> None:
+    """Print how many items of each benchmark are in the documents, and the first findings."""
+    title = f"Benchmark items in {found.documents:,} documents"
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("benchmark")
+    for name in ("items", "found"):
+        table.add_column(name, justify="right")
+    for benchmark, counts in found.items.items():
+        table.add_row(Text(benchmark), *(f"{n:,}" for n in counts))
+    console.print(table)
+    if not found.findings:
+        return
+    rows = Table(header_style="bold")
+    for name in ("item", "of it", "went", "document"):
+        rows.add_column(name, overflow="fold")
+    for one in found.findings[:top]:
+        item = Text(f"{one.benchmark} {one.item}")
+        place = Text(f"{one.doc_id[:8]} {one.source} {one.place}")
+        rows.add_row(item, f"{one.fraction:.0%}", one.removed, place)
+    console.print(rows)
+    if len(found.findings) > top:
+        console.print(f"and {len(found.findings) - top:,} more (--top, --json)")
 
 
 def fates(fates: Sequence[Mapping[str, Any]], console: Console) -> None:

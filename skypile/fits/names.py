@@ -11,6 +11,7 @@ LM_KIND, LM_PREFIX = "lm", "lm-"
 REFERENCE_KIND, REFERENCE_PREFIX = "reference", "reference-"
 VECTORS_KIND = VECTORS = "vectors"
 CENTRES_KIND = CENTRES = "centres"
+STEM_KIND = STEM = "stem"
 # Files of a language model, of a classifier, of vectors and of their centres.
 SP_MODEL, LM = "sp.model", "lm.bin"
 CLASSIFIER = "model.bin"

@@ -194,7 +194,7 @@ STAGE = Stage(
         table=MARKS,
         reads={"documents": ("text", "url", "host", "title", "repository")},
         make_kernel=make_measure_kernel,
-        # `stem` is the table of a stage to come: whether a document is one of SkyPile-STEM (2.1).
+        # `stem` is that of stage stem: whether a document is one of SkyPile-STEM (2.1).
         optional={"language": ("family",), "stem": ("stem",)},
     ),
     relate=Relate(
