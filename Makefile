@@ -13,7 +13,7 @@ SHARED ?= ../shared
 CONFIG ?= conf/demo.toml
 SUBMIT ?= $(PY)
 # Extras of pyproject.toml. EXTRAS=dev leaves PyTorch out; the trainer's tests then skip.
-EXTRAS ?= dev,train
+EXTRAS ?= dev,train,evaluate
 STAGES := $(foreach job,$(wildcard jobs/*.py),$(shell echo $(basename $(notdir $(job))) | cut -d_ -f2-))
 export PYSPARK_PYTHON := $(abspath $(PY))
 
@@ -43,20 +43,22 @@ lmplz: install  ## build KenLM's lmplz and build_binary from source, once, into 
 	@$(PY) scripts/build_lmplz.py
 
 .PHONY: demo crawl-demo
-demo: install java lmplz  ## the embedded sample through the pipeline: funnel, and where to look
+demo: install java lmplz  ## the embedded sample through the pipeline, and a small model trained on it
 	$(SKYPILE) sample runs/demo/input
 	$(SKYPILE) run --config conf/demo.toml
 	$(SKYPILE) truth runs/demo/out runs/demo/input/truth.jsonl
 	$(SKYPILE) plan runs/demo/out
 	$(SKYPILE) shards verify runs/demo/out
+	@if $(PY) -c 'import torch' 2> /dev/null; then $(MAKE) --no-print-directory train CONFIG=conf/train_demo.toml; \
+	  else echo "no PyTorch here (EXTRAS=dev): nothing is trained"; fi
 	$(SKYPILE) report runs/demo/out
 	@echo
 	@echo "the report:    runs/demo/report.html"
 	@echo "documents:     runs/demo/out/documents/web/*/part-*.parquet"
-	@echo "one record:    $(SKYPILE) why runs/demo/out https://news2.en.example/"
+	@echo "one record:    $(SKYPILE) why runs/demo/out https://news2-en.example/"
 	@echo "what recurs:   $(SKYPILE) recurring runs/demo/out"
 	@echo "count again:   $(SKYPILE) funnel runs/demo/out --recount"
-	@echo "train on it:   make train"
+	@echo "curves:        $(PY) -m model.plot runs/demo/train/metrics.jsonl runs/demo/curves.png"
 	@echo "the truth:     runs/demo/input/truth.jsonl (python -m pydoc skypile.sample explains it)"
 
 crawl-demo: install java  ## 1,014 real pages as WARC (from ../shared) through the pipeline
@@ -96,10 +98,13 @@ bench-train: install  ## the trainer: tokens/s and memory beside litgpt, ZeRO-1,
 $(STAGES): install java
 	$(SUBMIT) jobs/*_$@.py --config $(CONFIG)
 
-.PHONY: fmt lint test test-slow soak
+.PHONY: fmt lint docs test test-slow soak
 fmt: install  ## format the code
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+docs: install  ## docs/configuration.md and docs/commands.md, from the code
+	@$(PY) scripts/write_docs.py
 
 lint: install  ## ruff and mypy
 	$(VENV)/bin/ruff check .

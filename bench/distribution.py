@@ -7,10 +7,12 @@ drawn by hash; vectors are fitted on other documents. `boilerplate.txt` has 20 i
 wordings each: those with odd numbers are fitted on, and
 cut-offs and cosine were chosen with them; each other one is planted in ten documents.
 
-- `recall`, `precision` by cut-off: blocks whose recurrence is at least that many documents, beside
-  the same definition from exhaustive search: all pairs compared, the heaviest ball taken first, its
-  mean the centre, and so on. With a margin: without blocks within 20 % of the cut-off.
-- `ball_...`: beside brute force around each block: documents within t of the block itself.
+- `recall`, `precision` by cut-off: blocks whose recurrence is at least that many documents.
+  `assignment`: beside the same definition, every block compared with every centre. `search`: beside
+  other centres, of exhaustive search: all pairs compared, the heaviest ball taken first, its mean
+  the centre, and so on. `ball_...`: beside brute force around each block: documents within t of the
+  block itself. With a margin: without blocks within 20 % of the cut-off. On real text, and on as
+  many blocks of the project's own sample.
 - `planted`: the share of planted wordings found, beside counters of exact and of near copies
   (MinHash bands, whatever shares one is a copy) with the same cut-off. `false_alarms`: of texts
   that five documents quote; `background`: of all other blocks.
@@ -20,7 +22,6 @@ cut-offs and cosine were chosen with them; each other one is planted in ten docu
 import argparse
 import gzip
 import hashlib
-import heapq
 import json
 import tempfile
 import time
@@ -35,12 +36,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from bench import distribution_oracle as oracle
 from skypile.fits.names import COMPONENTS
 from skypile.fits.vectors import VectorSettings, fit_vectors
 from skypile.kernels import crowds, minhash, regions
 from skypile.kernels import recurrence as R
 from skypile.kernels.blocks import units
 from skypile.kernels.vectors import Vectoriser
+from skypile.sample.crawl import make_crawl
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "shared/data"
@@ -114,15 +117,15 @@ def hashed(text: str) -> bytes:
 class Blocks:
     """The blocks that are counted: text, document, host, and what was planted."""
 
-    def __init__(self, chosen: list[tuple[str, str]]) -> None:
-        planted = [
+    def __init__(self, chosen: list[tuple[str, str]], planted: bool = True) -> None:
+        wordings = [
             (f"planted {name}", wording)
             for name, wordings in boilerplate().items()
             for wording in wordings[::2]
             for _ in range(COPIES)
         ]
         quoted = [("quoted", text) for text in QUOTED for _ in range(QUOTES)]
-        together = [*(("", text) for _, text in chosen), *planted, *quoted]
+        together = [("", text) for _, text in chosen] + (wordings + quoted if planted else [])
         names = [host for host, _ in chosen] + [f"{n}.example" for n in range(len(together))]
         self.texts = pa.array([text for _, text in together], pa.large_string())
         self.units, self.units_s = timed(lambda: units(self.texts))
@@ -146,54 +149,6 @@ def counted(blocks: Blocks, group: NDArray[np.int32]) -> tuple[Ints, Ints]:
     size = int(group.max(initial=-1)) + 1
     totals = R.recurrence(R.tally(group, blocks.document, blocks.host, size))
     return tuple(np.where(group >= 0, np.r_[n, 0][group], 0) for n in totals)  # type: ignore[return-value]
-
-
-def pairs_within(vectors: NDArray[np.int16], t: float) -> csr_array:
-    """All pairs of rows at cosine t or more, as a sparse matrix of ones."""
-    lengths = R.lengths(vectors)
-    whole = vectors.astype(np.float32)
-    columns, sizes = [], [0]
-    for start in range(0, len(vectors), 1024):
-        part = slice(start, start + 1024)
-        products = whole[part] @ whole.T
-        least = (t * lengths[part, None] * lengths).astype(np.float32)
-        at, near = np.nonzero((products >= least) & (products > 0))
-        columns.append(near.astype(np.int32))
-        sizes += np.bincount(at, minlength=len(products)).tolist()
-    joined = np.concatenate(columns)
-    given = (np.ones(len(joined), np.int64), joined, np.cumsum(sizes))
-    return csr_array(given, shape=(len(vectors), len(vectors)))
-
-
-def exhaustive_centres(
-    vectors: NDArray[np.int16], weights: Ints, near: csr_array, t: float
-) -> NDArray[np.int16]:
-    """The heaviest ball first: its mean, what is within t of that is taken away, and so on."""
-    free = np.ones(len(vectors), bool)
-    whole, lengths = vectors.astype(np.float32), R.lengths(vectors)
-    heap = [(-int(m), n) for n, m in enumerate(near @ weights) if m >= LEAST]
-    heapq.heapify(heap)
-    found = []
-    while heap:
-        mass, row = heapq.heappop(heap)
-        ball = near.indices[near.indptr[row] : near.indptr[row + 1]]
-        ball = ball[free[ball]]
-        now = int(weights[ball].sum())
-        if now < LEAST or not free[row]:
-            continue
-        if now < -mass:
-            heapq.heappush(heap, (-now, row))
-            continue
-        for _ in range(3):
-            centre = R.to_length((vectors[ball].astype(np.int64).T @ weights[ball])[None])
-            products = whole @ centre[0].astype(np.float32)
-            inside = products >= t * lengths * np.linalg.norm(centre.astype(float))
-            ball = np.flatnonzero(inside & free)
-            if not len(ball):
-                break
-        found.append(centre)
-        free[ball] = free[row] = False
-    return np.concatenate(found)
 
 
 def compare(case: str, ours: Ints, theirs: Ints, prefix: str = "", target: float = 0) -> None:
@@ -254,26 +209,8 @@ def speed(case: str, blocks: int, seconds: float, **more: Any) -> None:
     line(case, "blocks_per_s", blocks / seconds, "1/s", **more)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--blocks", type=int, default=50_000)
-    given = parser.parse_args()
-    have = sorted(set(documents(given.data)), key=lambda d: hashed(d[1]) + d[0].encode())
-    sizes = np.cumsum(np.diff(units(pa.array([text for _, text in have])).offsets))
-    end = int(np.searchsorted(sizes, given.blocks))
-    blocks = Blocks(have[:end])
-    others = units(pa.array([text for _, text in have[end:]], pa.large_string()))
-    learnt = [others.text(n) for n in range(len(others.starts))]
-    learnt += [w for wordings in boilerplate().values() for w in wordings[1::2]]
-    with tempfile.TemporaryDirectory() as work:
-        begun = time.perf_counter()
-        fit_vectors(learnt, Path(work), settings=VectorSettings(max_units=LEARNT))
-        line("fit_vectors", "seconds", time.perf_counter() - begun, "s", n=LEARNT)
-        make = Vectoriser.load(Path(work) / COMPONENTS, fold_han=True)
-        given_units = (blocks.units.content, blocks.units.starts, blocks.units.ends)
-        make(*(part[:1] if n else part for n, part in enumerate(given_units)))
-        made, vectors_s = timed(lambda: make(*given_units))
+def oracles(case: str, blocks: Blocks, made: Any) -> tuple[Ints, Ints]:
+    """Documents and hosts of each block as we count them, beside what compares everything."""
     keys, first, inverse = np.unique(made.keys, return_index=True, return_inverse=True)
     in_documents = np.unique(np.stack([inverse, blocks.document], axis=1), axis=0)
     weights = np.bincount(in_documents[:, 0]).astype(np.int64)
@@ -281,26 +218,81 @@ def main() -> None:
     centres, centres_s = timed(lambda: crowds.find_centres(vectors, weights, keys, T, least=LEAST))
     assigned, assign_s = timed(lambda: R.assign(made.vectors, centres, T))
     ours = counted(blocks, assigned.centre)
-    bits = regions.band_bits(len(vectors))
-    directions = regions.planes(vectors.shape[1], bits)
-    _, bands_s = timed(lambda: regions.band_keys(vectors, directions, bits))
-    speed("units", len(blocks), blocks.units_s)
-    speed("vectors", len(blocks), vectors_s, target=20_000)
-    speed("band_keys", len(vectors), bands_s)
-    speed("find_centres", len(vectors), centres_s, n=len(centres))
-    speed("assign", len(blocks), assign_s, n=len(centres))
-    bench_planted(blocks, ours, made.keys)
-    near = pairs_within(vectors, T)
-    exhaustive = exhaustive_centres(vectors, weights, near, T)
-    theirs, _ = counted(blocks, R.assign(made.vectors, exhaustive, T).centre)
-    compare("exhaustive", ours[0], theirs, target=0.95)
+    speed(f"{case}/find_centres", len(vectors), centres_s, n=len(centres))
+    speed(f"{case}/assign", len(blocks), assign_s, n=len(centres))
+    plain, _ = counted(blocks, oracle.exhaustive_assign(made.vectors, centres, T))
+    compare(f"{case}/assignment", ours[0], plain, target=0.95)
+    near = oracle.pairs_within(vectors, T)
+    theirs = oracle.exhaustive_centres(vectors, weights, near, T, LEAST)
+    searched, _ = counted(blocks, R.assign(made.vectors, theirs, T).centre)
+    compare(f"{case}/search", ours[0], searched)
     in_document = csr_array(
         (np.ones(len(in_documents), np.int64), in_documents.T), shape=(len(keys), len(blocks.texts))
     )
     around = np.concatenate(
         [np.diff((near[at : at + 2000] @ in_document).indptr) for at in range(0, len(keys), 2000)]
     )
-    compare("around each block", ours[0], around[inverse], prefix="ball_")
+    compare(f"{case}/around each block", ours[0], around[inverse], prefix="ball_")
+    return ours
+
+
+def fitted(case: str, texts: list[str], more: list[str]) -> Vectoriser:
+    """Vectors fitted on the blocks of some texts, and some more."""
+    learnt = units(pa.array(texts, pa.large_string()))
+    given = [learnt.text(n) for n in range(len(learnt.starts))] + more
+    with tempfile.TemporaryDirectory() as work:
+        begun = time.perf_counter()
+        fit_vectors(given, Path(work), settings=VectorSettings(max_units=LEARNT))
+        seconds = time.perf_counter() - begun
+        line(f"{case}/fit_vectors", "seconds", seconds, "s", n=min(len(given), LEARNT))
+        return Vectoriser.load(Path(work) / COMPONENTS, fold_han=True)
+
+
+def bench_real(have: list[tuple[str, str]], most: int) -> None:
+    """Real text with planted wordings."""
+    sizes = np.cumsum(np.diff(units(pa.array([text for _, text in have])).offsets))
+    end = int(np.searchsorted(sizes, most))
+    blocks = Blocks(have[:end])
+    wordings = [w for each in boilerplate().values() for w in each[1::2]]
+    make = fitted("real", [text for _, text in have[end:]], wordings)
+    given = (blocks.units.content, blocks.units.starts, blocks.units.ends)
+    make(*(part[:1] if n else part for n, part in enumerate(given)))
+    made, vectors_s = timed(lambda: make(*given))
+    vectors = made.vectors
+    directions = regions.planes(vectors.shape[1], regions.band_bits(len(vectors)))
+    _, bands_s = timed(
+        lambda: regions.band_keys(vectors, directions, regions.band_bits(len(vectors)))
+    )
+    speed("units", len(blocks), blocks.units_s)
+    speed("vectors", len(blocks), vectors_s, target=20_000)
+    speed("band_keys", len(vectors), bands_s)
+    bench_planted(blocks, oracles("real", blocks, made), made.keys)
+
+
+def bench_sample(most: int) -> None:
+    """Pages of the project's own sample; vectors are fitted on a sample of another seed."""
+    pages = [
+        [
+            (urlsplit(page.url).hostname or "", page.article.gold_text)
+            for page in make_crawl(most // 8, seed).responses
+            if page.article
+        ]
+        for seed in (0, 1)
+    ]
+    make = fitted("sample", [text for _, text in pages[1]], [])
+    blocks = Blocks(pages[0], planted=False)
+    oracles("sample", blocks, make(blocks.units.content, blocks.units.starts, blocks.units.ends))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--blocks", type=int, default=50_000)
+    given = parser.parse_args()
+    bench_sample(given.blocks)
+    bench_real(
+        sorted(set(documents(given.data)), key=lambda d: hashed(d[1]) + d[0].encode()), given.blocks
+    )
 
 
 if __name__ == "__main__":

@@ -65,3 +65,20 @@ def summed_cross_entropy(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tens
     """
     rows = max(64, _LOGITS // len(weight))
     return _SummedCrossEntropy.apply(hidden, weight, labels, rows)
+
+
+def each_cross_entropy(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
+    """-log p of each label, float32 (float64 for float64) [tokens]; 0 where IGNORED. No gradient.
+
+    Shapes as `summed_cross_entropy`.
+    """
+    wide = torch.float64 if hidden.dtype == torch.float64 else torch.float32
+    found = torch.empty(len(hidden), dtype=wide, device=hidden.device)
+    rows = max(64, _LOGITS // len(weight))
+    for start in range(0, len(hidden), rows):
+        piece = slice(start, start + rows)
+        logits = (hidden[piece] @ weight.T).to(wide)
+        found[piece] = torch.nn.functional.cross_entropy(
+            logits, labels[piece], ignore_index=IGNORED, reduction="none"
+        )
+    return found

@@ -258,6 +258,7 @@ def train(cfg: RunConfig, session: str | None = None) -> None:
                 if run.step == 0 and run.held:
                     watcher.line(0, {"session": "", "validation": run.validate()})
                 run.train(until, watcher, stop=lambda: bool(asked))
+                watcher.closing()
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from model.config import ModelConfig
 from model.settings import SettingsError
@@ -67,6 +68,17 @@ def after(path: Path, step: int) -> None:
     scratch = path.with_suffix(".tmp")
     scratch.write_text("".join(f"{line}\n" for line in kept), encoding="utf8")
     os.replace(scratch, path)
+
+
+def validations(path: Path) -> dict[str, list[tuple[int, float]]]:
+    """Validation set to (step, loss in nats a token) in the order of steps, of a metrics file."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    if not path.exists():
+        return found
+    for line in map(json.loads, path.read_text(encoding="utf8").splitlines()):
+        for name, loss in line.get("validation", {}).items():
+            found.setdefault(name, []).append((line["step"], loss))
+    return found
 
 
 @dataclass
@@ -138,10 +150,28 @@ class Watcher:
             for name, value in _flat(values):
                 self._board.add_scalar(name, value, step)
         note = _note(values)
+        shown = "validation" in values  # stays in sight above the bar; the rest is the bar's note
         if self._progress is not None:
-            self._progress.update(self._task, completed=step, note=note)
-        elif note:
+            self._progress.update(self._task, completed=step)
+            if not shown:
+                self._progress.update(self._task, note=note)
+        if note and (shown or self._progress is None):
             self.say(f"step {step}/{self.steps}  {note}")
+
+    def closing(self) -> None:
+        """A table of every validation set's loss: at first, at its lowest, at last."""
+        if not self.active:
+            return
+        table = Table("validation set", title="Loss in nats a token", title_justify="left")
+        for name in ("first", "lowest", "last", "change"):
+            table.add_column(name, justify="right")
+        for name, found in validations(self.out / "metrics.jsonl").items():
+            low, at = min((loss, step) for step, loss in found)
+            first, last = found[0][1], found[-1][1]
+            lowest = f"{low:.3f} (step {at})"
+            table.add_row(name, f"{first:.3f}", lowest, f"{last:.3f}", f"{last - first:+.3f}")
+        if table.row_count:
+            self.console.print(table)
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, float]]:

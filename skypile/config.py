@@ -94,7 +94,7 @@ class SparkSettings:
 
     master: str = setting("local[*]", help="any Spark master URL")
     driver_memory: str = setting("2g", help="JVM heap of the driver")
-    conf: dict[str, str] = field(default_factory=dict)
+    conf: dict[str, str] = setting({}, help="any Spark property by its name")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -155,9 +155,9 @@ def test_funnel_why_digest_and_gc_on_a_finished_run(finished: Path) -> None:
         assert word in shown.stdout
     counts = json.loads(skypile("funnel", out, "--json").stdout)
     assert counts["reads"]["web"]["judged"] == 60
-    one = skypile("why", out, "https://blog1.en.example/paper.pdf")
+    one = skypile("why", out, "https://blog1-en.example/paper.pdf")
     assert "not_html" in one.stdout
-    (fate,) = json.loads(skypile("why", out, "https://blog1.en.example/paper.pdf", "--json").stdout)
+    (fate,) = json.loads(skypile("why", out, "https://blog1-en.example/paper.pdf", "--json").stdout)
     assert fate["record"]["reason"] == "not_html"
     unknown = skypile("why", out, "https://nobody.example/")
     assert unknown.returncode == 1

@@ -11,9 +11,9 @@ def whole(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
 
-def share(part: float, of: float) -> str:
-    """A share in per cent; with a digit more where it is small."""
-    if not of:
+def share(part: float | None, of: float | None) -> str:
+    """A share in per cent, with a digit more where it is small; a dash for nothing."""
+    if part is None or not of:
         return "–"
     percent = 100 * part / of
     return f"{percent:.2f} %" if 0 < percent < 0.1 else f"{percent:.1f} %"

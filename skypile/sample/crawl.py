@@ -157,7 +157,13 @@ def _copies(
     for page in _some(maker, base, counts["recrawl"], "recrawl"):
         again = replace(mirrored(page, "", maker.record_id(f"recrawl/{page.url}")), url=page.url)
         made.append(replace(again, kind="recrawl", degree="recrawl", crawled=CRAWLED_AGAIN))
-    long = [p for p in base if p.article and sum(b.kind == "p" for b in p.article.blocks) >= 3]
+    long = [  # in other languages they would be gone before anybody looks for duplicates
+        p
+        for p in base
+        if p.article
+        and p.article.lang.partition("-")[0] in ("en", "zh", "yue", "lzh")
+        and sum(b.kind == "p" for b in p.article.blocks) >= 3
+    ]
     for i, page in enumerate(_some(maker, long, counts["near"], "near")):
         assert page.article
         degree = DEGREES[i % len(DEGREES)]

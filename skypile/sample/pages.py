@@ -193,7 +193,7 @@ def _sites(lang: str) -> list[str]:
 
 
 def _url(template: str, article: Article, number: int, date: str, kind: str) -> str:
-    host = f"{template.replace('_', '-')}{number}.{article.lang.lower()}.example"
+    host = f"{template.replace('_', '-')}{number}-{article.lang.lower()}.example"
     host = f"www.{host}" if template in WWW else host
     scheme = "http" if template in HTTP else "https"
     digits = int(hashlib.sha256(f"{kind}/{article.id}".encode()).hexdigest()[:7], 16)

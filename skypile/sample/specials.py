@@ -27,7 +27,7 @@ STATUS = {
     "missing": ("404 Not Found", "410 Gone", "404 Not Found", "403 Forbidden"),
     "server_error": ("503 Service Unavailable", "500 Internal Server Error"),
 }
-HOSTS = ("news1.en.example", "blog1.zh-hans.example", "forum1.en.example", "news3.zh-hans.example")
+HOSTS = ("news1-en.example", "blog1-zh-hans.example", "forum1-en.example", "news3-zh-hans.example")
 
 
 def specials(maker: PageMaker, counts: dict[str, int]) -> list[Response]:
@@ -74,20 +74,20 @@ def _file(maker: PageMaker, kind: str, number: int, split: str) -> Response:
     name = {"pdf": "paper.pdf", "json": "feed.json", "image": "photo.png"}[kind]
     path = name if not number else f"{number}/{name}"
     return _response(
-        maker, kind, f"https://blog1.en.example/{path}", body, "not_html", split, content_type=mime
+        maker, kind, f"https://blog1-en.example/{path}", body, "not_html", split, content_type=mime
     )
 
 
 def _blank(maker: PageMaker, kind: str, number: int, split: str) -> Response:
     body, mime = BLANKS[number % len(BLANKS)]
-    url = f"https://forum1.zh-hans.example/blank{number or ''}.html"
+    url = f"https://forum1-zh-hans.example/blank{number or ''}.html"
     return _response(maker, kind, url, body, "empty", split, content_type=mime)
 
 
 def _noise(maker: PageMaker, kind: str, number: int, split: str) -> Response:
     """A picture that its server calls HTML."""
     body = b"\x89PNG\r\n\x1a\n" + hashlib.shake_256(f"noise{number}".encode()).digest(4096)
-    url = f"https://forum1.zh-hans.example/noise{number or ''}.html"
+    url = f"https://forum1-zh-hans.example/noise{number or ''}.html"
     return _response(maker, kind, url, body, "undecodable", split)
 
 
@@ -98,7 +98,7 @@ def _menu(maker: PageMaker, kind: str, number: int, split: str) -> Response:
     some = [a for a in every if maker.articles[a.id] == split][number : number + 6]
     links = "".join(f"<li><a href='/{a.id}'>{escape(a.title)}</a></li>" for a in some)
     html = f"<html><head><title>Front</title></head><body><ul>{links}</ul></body></html>"
-    host = "news2.en.example" if not number else f"news2-{number}.{lang.lower()}.example"
+    host = "news2-en.example" if not number else f"news2-{number}-{lang.lower()}.example"
     return _response(
         maker, kind, f"https://{host}/", html.encode(), "no_paragraph_run", split, lang=lang
     )
@@ -107,5 +107,5 @@ def _menu(maker: PageMaker, kind: str, number: int, split: str) -> Response:
 def _stub(maker: PageMaker, kind: str, number: int, split: str) -> Response:
     lang, title, text = STUBS[number % len(STUBS)]
     html = f"<html><body><h1>{title}</h1><p>{text}</p></body></html>"
-    url = f"https://blog2.{lang.lower()}.example/soon{number or ''}.html"
+    url = f"https://blog2-{lang.lower()}.example/soon{number or ''}.html"
     return _response(maker, kind, url, html.encode(), "too_short", split, lang=lang)

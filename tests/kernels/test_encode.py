@@ -68,3 +68,44 @@ def test_the_two_exceptions(folder: Path) -> None:
     assert library.decode(library.encode("a\u2581b")) == "a b"
     with pytest.raises(UnicodeEncodeError):
         pa.array(["\ud800"])
+
+
+@pytest.mark.parametrize("stretch", [1, 7, 512])
+def test_texts_cut_into_stretches_have_the_tokens_of_whole_texts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, stretch: int
+) -> None:
+    monkeypatch.setattr(module, "STRETCH_BYTES", stretch)
+    lines_of = lines("en", "zh_hant")[:60]
+    joined = ["\n".join(lines_of), "\n\n".join(lines_of), " \n".join(lines_of), "\r\n".join(KINDS)]
+    texts = [*joined, "\n", "\n\n", "\na", "a\n", " \n ", "", "\n" * 50, "a" * 2000 + "\n\t b"]
+    library = processor(folder)
+    done = make_encoder(folder / "tokenizer.model")(pa.array(texts))
+    for text, tokens in zip(texts, np.split(done.tokens, done.ends)[:-1], strict=True):
+        assert tokens.tolist() == [*library.encode(text), library.eos_id()]
+
+
+def test_a_text_is_not_cut_where_a_piece_holds_a_newline_or_spaces_are_changed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = processor(folder)
+    assert module._prefix_of_lines(library) == 1
+
+    class Lines:
+        """The library with a piece of two newlines."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(library, name)
+
+        def id_to_piece(self, number: int) -> str:
+            return "\n\n" if number == 300 else str(library.id_to_piece(number))
+
+    class Stripping(Lines):
+        """The library as it is with `remove_extra_whitespaces`."""
+
+        id_to_piece = library.id_to_piece
+
+        def encode(self, text: str) -> list[int]:
+            return list(library.encode(" ".join(text.split(" ")).strip()))
+
+    assert module._prefix_of_lines(Lines()) is None
+    assert module._prefix_of_lines(Stripping()) is None

@@ -1,5 +1,6 @@
 """Work that tests give to several processes: pickled by name, so it lives in a module."""
 
+import dataclasses
 import os
 import socket
 import time
@@ -332,9 +333,9 @@ def contents(engine: Engine) -> dict[str, np.ndarray]:
 
 
 def write_checkpoint(
-    cfg: ModelConfig, layout: Layout, folder: str, late: bool = False
+    cfg: ModelConfig, layout: Layout, folder: str, late: bool = False, tokenizer: str = ""
 ) -> dict[str, np.ndarray]:
-    """Two steps, a checkpoint, one step more; what was in it."""
+    """Two steps, a checkpoint, one step more; what was in it. tokenizer: its digest."""
     with world(layout, cfg) as ranks:
         engine = make_engine(cfg, ranks, "float32")
         checkpoints = Checkpoints(Path(folder), asynchronous=late)
@@ -342,7 +343,8 @@ def write_checkpoint(
         for step in range(3):
             if step == 2:
                 kept = contents(engine)
-                card = {"milestone": None}
+                model = dataclasses.asdict(cfg)
+                card = {"milestone": None, "tokenizer": tokenizer, "model": model}
                 checkpoints.save(2, engine.stage, engine.optimizer, card)
             inputs, labels = batch_of(cfg, layout.batch, seed=step)
             engine.step(micro_batches(ranks, inputs, labels, step), step, 1e-2)

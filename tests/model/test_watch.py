@@ -53,6 +53,32 @@ def test_lines_go_to_the_file_and_the_eye(tmp_path: Path) -> None:
     assert lines[1]["validation"] == {"zh.main": 3.25}
 
 
+def test_at_the_end_each_validation_set_has_its_first_lowest_and_last_loss(tmp_path: Path) -> None:
+    console = Console(record=True, file=io.StringIO(), width=120)
+    with Watcher(tmp_path, True, 30, console=console) as watcher:
+        watcher.closing()
+        assert not console.export_text(clear=False)  # nothing was validated
+        for step, zh, en in ((0, 9.0, 8.0), (10, 4.0, 9.5), (20, 5.0, 9.0)):
+            watcher.line(step, {"validation": {"zh.main": zh, "en.main": en}})
+        watcher.closing()
+    shown = console.export_text()
+    rows = [line.split() for line in shown.splitlines() if "│ " in line]
+    assert [[x for x in row if x != "│"] for row in rows] == [
+        ["zh.main", "9.000", "4.000", "(step", "10)", "5.000", "-4.000"],
+        ["en.main", "8.000", "8.000", "(step", "0)", "9.000", "+1.000"],
+    ]
+
+
+def test_a_terminal_keeps_validation_in_sight(tmp_path: Path) -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=120)
+    with Watcher(tmp_path, True, 100, console=console) as watcher:
+        watcher.line(10, {"validation": {"zh.main": 3.25}})
+        watcher.line(20, {"validation": {"zh.main": 3.15}})
+    assert "step 10/100  zh.main 3.2500" in out.getvalue()
+    assert "step 20/100  zh.main 3.1500" in out.getvalue()
+
+
 def test_tensorboard_gets_the_numbers_or_the_run_says_what_is_missing(tmp_path: Path) -> None:
     watcher = Watcher(tmp_path, True, 100, tensorboard=True, console=Console(quiet=True))
     if importlib.util.find_spec("tensorboard") is None:
