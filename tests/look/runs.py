@@ -58,7 +58,8 @@ def small_run(
     lines = [json.dumps(r, ensure_ascii=False) for r in rows]
     for number in range(3):
         own = [*lines[number::3], *(["{broken", '{"title": 1}'] if number == 0 else [])]
-        (base / f"in/{number}.jsonl").write_text("\n".join(own) + "\n", encoding="utf8")
+        if own:
+            (base / f"in/{number}.jsonl").write_text("\n".join(own) + "\n", encoding="utf8")
     (base / "c.toml").write_text(
         '[run]\nout = "out"\nstages = ["ingest", "language"]\npart_bytes = 4096\n'
         '[[sources]]\nname = "web"\nformat = "jsonl"\nroot = "in"\npaths = ["*.jsonl"]\n'
