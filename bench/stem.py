@@ -10,6 +10,8 @@ For each benchmark a classifier is fitted without it and without half of the set
 positive comes from a benchmark that it learnt from (GSM8K's two splits go out together, and so do
 AGIEval's tests of one kind), no negative from a set (a domain of a set) that it learnt from.
 
+First, though (`kinds known`), half of every benchmark's items is learnt from and the other asked.
+
 - `auc`: of the stage's score; `auc_rules` of the rules alone, `auc_classifier` of the classifier.
 - `bare`: the same with question marks and letters of options removed from the positives.
 - `recall`, `false_alarms`: at the stage's threshold.
@@ -159,6 +161,7 @@ def main() -> None:
     halves = [sorted(sets)[0::2], sorted(sets)[1::2]]
     kept: dict[str, dict[str, list[np.ndarray]]] = {}
     with tempfile.TemporaryDirectory(prefix="bench-stem-") as work:
+        known_kinds(groups, sets, Path(work))
         for turn, group in enumerate(groups):
             learnt = [t for name, texts in groups.items() if name != group for t in texts]
             asked = drawn(groups[group], ASKED)
@@ -172,6 +175,28 @@ def main() -> None:
                     kept.setdefault(case, {}).setdefault(metric, []).append(values)
             report(group, cases, other, kept)
         totals(kept, groups, sets)
+
+
+def known_kinds(groups: dict[str, list[str]], sets: dict[str, list[str]], work: Path) -> None:
+    """Every second item of every benchmark is learnt from, the others are asked: what a user has
+    whose examples are of the kinds that are looked for. Negatives are of sets never learnt from.
+    """
+    positives: dict[str, list[np.ndarray]] = {"": [], ", bare": []}
+    others = []
+    names = sorted(sets)
+    for turn in (0, 1):
+        learnt = [t for texts in groups.values() for t in texts[turn::2]]
+        asked = [t for texts in groups.values() for t in texts[1 - turn :: 2][:ASKED]]
+        known = [t for n in names[turn::2] for t in sets[n]]
+        score = Scorer(work / f"known{turn}", learnt, known)
+        positives[""].append(score(asked)["auc"])
+        positives[", bare"].append(score([bare(t) for t in asked])["auc"])
+        others += [score(drawn(sets[n], ASKED))["auc"] for n in names[1 - turn :: 2]]
+    for end, found in positives.items():
+        values = np.concatenate(found)
+        value = auc(values, np.concatenate(others))
+        goal = {"target": TARGET, "ok": value >= TARGET}
+        say(f"all, kinds known{end}", "auc", value, "fraction", n=len(values), **goal)
 
 
 def report(group: str, cases: dict[str, list[str]], other: list[str], kept: dict[str, Any]) -> None:

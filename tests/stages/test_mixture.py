@@ -326,12 +326,13 @@ def test_what_is_held_out(spark: "SparkSession") -> None:
 def marks(**columns: list[Any]) -> list[dict[str, Any]]:
     size = len(columns["text"])
     names = {"doc_id": [f"{i:032x}" for i in range(size)], "url": [None] * size}
-    names |= {"host": [None] * size, "title": [None] * size, **columns}
+    empty = dict.fromkeys(("host", "title", "repository"), [None] * size)
+    names |= {**empty, **columns}
     batch = pa.RecordBatch.from_pydict(
         {n: pa.array(v, pa.large_string() if n == "text" else None) for n, v in names.items()}
     )
     batch = batch.set_column(1, "url", batch["url"].cast(pa.string()))
-    for name in ("host", "title"):
+    for name in empty:
         at = batch.schema.get_field_index(name)
         batch = batch.set_column(at, name, batch[name].cast(pa.string()))
     return MARKS.conform(make_measure_kernel(Config())(batch)).to_pylist()
@@ -343,11 +344,13 @@ def test_marks_of_documents() -> None:
         url=["https://a.example.com/1", "https://github.com/o/r/x.py", None, None, "https://x/"],
         host=[None, None, "b.example.com", None, None],
         title=[None, "A Title", "水滸傳", "水浒传", None],
+        repository=[None, None, None, None, "O/R"],
     )
     key = [(r["exact_high"], r["exact_low"]) for r in found]
     assert key[0] == key[1] != key[2] != key[3]
     assert found[0]["site"] == found[2]["site"] == split.unit_key("site example.com")
     assert found[1]["repository"] == split.unit_key("repository github.com/o/r")
+    assert found[4]["repository"] == split.unit_key("repository o/r")  # a folder of checkouts
     assert found[1]["work"] == split.unit_key("work atitle")
     assert found[2]["work"] == found[3]["work"]
     assert found[3]["site"] == found[3]["work"]  # without an address a page is placed by its title

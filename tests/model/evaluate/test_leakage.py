@@ -28,6 +28,15 @@ def test_losses_of_samples_are_nats_a_token() -> None:
     assert means([Loss(6.0, 3), Loss(0.0, 0), Loss(1.0, 4)]).tolist() == [2.0, 0.25]
 
 
+def test_the_papers_rows_have_the_papers_differences() -> None:
+    """Section 5.2 gives D1 and D2 beside the losses."""
+    published = {
+        "Skywork-13B": (0.01, 0.04), "Aquila2-34B": (-0.51, 0.39), "Qwen-14B": (-0.11, 0.61)
+    }  # fmt: skip
+    for name, (train, test, ref) in leakage.PAPER.items():
+        assert (round(test - ref, 2), round(test - train, 2)) == published[name]
+
+
 def test_verdicts() -> None:
     clean = judge(drawn(0, 1.0, 1.0, 1.0))
     assert not clean.test_leaked
