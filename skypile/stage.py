@@ -87,12 +87,14 @@ class Read:
     """Raw input to documents. `formats` maps each input format to the function that finds where a
     big file may be cut, `(stream, every_bytes) -> [(offset, ordinal of the record there)]`; None
     where a file is read whole. `check_hints` raises ValueError where a format cannot use a hint
-    or lacks one; without it none is taken.
+    or lacks one; without it none is taken. not_judged_by: stages that
+    cannot judge what it makes, as if each source named them in `skip_stages`.
     """
 
     make_kernel: Callable[[Any, Callable[[str], bool]], ReadKernel]
     formats: Mapping[str, CutPoints | None]
     check_hints: Callable[[str, Hints], None] | None = None
+    not_judged_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
