@@ -16,6 +16,7 @@ from decimal import Decimal
 Value = Decimal | str  # a string for what is no quantity: versions, addresses (2.6.32)
 
 _NARROW = {c: c - 0xFEE0 for c in range(0xFF01, 0xFF5F)}
+_FULL_WIDTH = re.compile("[\uff01-\uff5e]")
 _DIGITS = r"(?:[0-9]{1,3}(?:[,\u00a0\u202f][0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)*"
 # (before, number, behind): a letter before makes it part of a name (MP3), which is not a number.
 _NUMBER = re.compile(rf"(?<![0-9.])({_DIGITS})", re.ASCII)
@@ -29,6 +30,7 @@ _SCALE = re.compile(
 )
 _SHORT = {"k": 1000, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9, "tn": 10**12}
 _DECADE = re.compile(r"['’]?s\b")
+_POINTED = re.compile(r"\b([0-9]{1,2})\.([0-9]{2})(?=\s?[ap]\.?m\b)")  # 4.40 am
 _CLOCK = re.compile(r"\s?(?::[0-9]{2}|[点點时時])")
 
 
@@ -110,7 +112,8 @@ class Numbers:
 
 def numbers(text: str) -> Numbers:
     """The numbers of a text in English or Chinese (simplified or traditional), or a mixture."""
-    text = text.translate(_NARROW)
+    if _FULL_WIDTH.search(text):
+        text = text.translate(_NARROW)
     stated: list[frozenset[Value]] = []
     loose: set[Value] = set()
 
@@ -123,6 +126,7 @@ def numbers(text: str) -> Numbers:
         stated.append(_stepped(m[1], m[2]))
         return " "
 
+    text = _POINTED.sub(r"\1:\2", text)
     text = _MIXED.sub(mixed, _CENTURY.sub(century, text))
     for m in _NUMBER.finditer(text):
         before = text[m.start() - 1] if m.start() else " "

@@ -61,7 +61,7 @@ class Config:
         ("zh", "yue", "wuu", "lzh"), piece="measure", help="languages that count as Chinese"
     )
     min_length: float = setting(
-        40, piece="relate", low=0, help="English letters either side is long: a paragraph, no title"
+        40, piece="relate", low=0, help="English letters of the longer side: a paragraph, no title"
     )
     min_language_prob: float = setting(
         0.5, piece="relate", low=0, high=1, help="that a side is in its language"
@@ -79,10 +79,18 @@ class Config:
         0.5, piece="relate", low=0, high=1, help="share of the addresses that both sides have"
     )
     min_code_agrees: float = setting(
-        0.5, piece="relate", low=0, high=1, help="share of code spans that both sides have"
+        0.5,
+        piece="relate",
+        low=0,
+        high=1,
+        help="share of code spans that both sides have, of two or more",
     )
     min_names_agree: float = setting(
-        0.5, piece="relate", low=0, high=1, help="share of the Chinese side's Latin words"
+        0.5,
+        piece="relate",
+        low=0,
+        high=1,
+        help="share of its Latin words, two or more, that the Chinese side has from the English",
     )
     same_ends: bool = setting(
         True, piece="relate", help="a side that ends within a sentence, the other not: incomplete"

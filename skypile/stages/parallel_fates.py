@@ -50,15 +50,15 @@ def failed(config: Any, row: Mapping[str, Any]) -> str | None:
     one_open = config.same_ends and row["english_complete"] != row["chinese_complete"]
     least = config.min_language_prob
     checks = (
-        min(row["english_length"], row["chinese_length"]) < config.min_length,
+        max(row["english_length"], row["chinese_length"]) < config.min_length,
         row["english_lang"] != "en" or row["english_prob"] < least,
         row["chinese_lang"] != "zh" or row["chinese_prob"] < least,
         row["untranslated_share"] > config.max_untranslated_share,
         abs(row["length_deviation"]) > config.max_length_deviation,
         row["numbers_agree"] < config.min_numbers_agree,
         row["urls_agree"] < config.min_urls_agree,
-        row["code_agrees"] < config.min_code_agrees,
-        row["names_agree"] < config.min_names_agree,
+        row["code_agrees"] < config.min_code_agrees and row["code_spans"] > 1,
+        row["names_agree"] < config.min_names_agree and row["names"] > 1,
         one_open and not row["english_complete"],
         one_open and not row["chinese_complete"],
         row["pair_log_odds"] < config.min_log_odds,

@@ -5,6 +5,7 @@ from typing import Any
 import pyarrow as pa
 
 from skypile.kernels import language
+from skypile.kernels.anchors import anchors
 from skypile.kernels.pair_checks import compare
 from skypile.kernels.pair_text import Template, chinese_first
 from skypile.kernels.shingles import text_keys
@@ -56,7 +57,7 @@ PAIRS = Table(
 def languages(config: Any, english: str, chinese: str) -> dict[str, Any]:
     """The languages of both sides, and the forms of the Chinese characters."""
     model = language.open_model(config.lid_model, config.lid_sha256)
-    en, zh = language.identify(english, model), language.identify(chinese, model)
+    en, zh = (language.identify(anchors(text).read, model) for text in (english, chinese))
     return {
         "english_lang": en.lang,
         "english_prob": en.prob,
