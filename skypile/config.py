@@ -29,7 +29,8 @@ class Source:
     name: str = setting(help="folder and column value: [a-z][a-z0-9_]*")
     format: str = setting(
         help="how its files are read: warc, html; jsonl, parquet, text, wet, wikipedia; "
-        "code_files, code_jsonl, code_parquet, code_tar; tmx, pairs_tsv, pairs_jsonl, document_pairs"
+        "code_files, code_jsonl, code_parquet, code_tar; tmx, pairs_tsv, pairs_jsonl, "
+        "document_pairs"
     )
     root: str = setting(help="folder or URI; document ids are hashed from paths relative to it")
     paths: tuple[str, ...] = setting(help="globs below root; ** for any depth")

@@ -205,6 +205,8 @@ class ParallelKernel:
             "engine": format,
             "engine_limit": None,
             "cited_urls": None,
+            "repository": None,
+            "licence": None,
         }
 
 
