@@ -166,6 +166,10 @@ bench-read: install  ## archives: records/s and MB/s of reading beside plain fas
 bench-language: install  ## languages: English, Chinese or other, beside fastText and lingua
 	@$(PY) -m bench.language --data $(SHARED)/data
 
+.PHONY: bench-parallel
+bench-parallel: install  ## English-Chinese pairs: true ones kept, shuffled, adjacent and cut ones rejected, alignment
+	@$(PY) -m bench.parallel --data $(SHARED)/data
+
 bench-wikipedia: install  ## Wikipedia dumps: reading beside bz2, text beside mwparserfromhell
 	@$(PY) -m bench.wikipedia --data $(SHARED)/data
 

@@ -18,7 +18,7 @@ from typing import Any
 BENCHES = (
     *("read", "encoding", "extract", "wikipedia", "code", "language", "dedup"),
     *("perplexity", "quality", "signals", "distribution", "distribution_effect", "ngrams"),
-    *("stem", "decontaminate"),
+    *("parallel", "stem", "decontaminate"),
     *("tokenizer", "tokens", "train"),
 )
 # Run where they are named, on data of their own making.

@@ -210,6 +210,28 @@ def blocklist(
     print(f"refused lines: {refused}")
 
 
+@app.command()
+def pairs(
+    english: Annotated[str, typer.Argument(help="folder or URI of documents in English")],
+    chinese: Annotated[str, typer.Argument(help="of their translations; may be the same folder")],
+    out: Annotated[str, typer.Argument(help="folder to write, for format document_pairs")],
+) -> None:
+    """Put documents and their translations together, by name: text, Markdown and HTML files."""
+    from skypile.files import Root
+    from skypile.pair_folders import pair_folders
+
+    found = pair_folders(Root(english), Root(chinese), Root(out))
+    print(f"{found.documents:,} documents in {len(found.files):,} files: {out}")
+    for what, names in (
+        ("English alone", found.english_alone),
+        ("Chinese alone", found.chinese_alone),
+        ("without text", found.unreadable),
+    ):
+        if names:
+            more = ", ..." if len(names) > 5 else ""
+            print(f"{what}: {len(names):,} ({', '.join(names[:5])}{more})")
+
+
 ShardFolder = Annotated[
     str, typer.Argument(help="folder or URI of shards, of one domain, or of a run")
 ]

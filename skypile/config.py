@@ -29,7 +29,8 @@ class Source:
     name: str = setting(help="folder and column value: [a-z][a-z0-9_]*")
     format: str = setting(
         help="how its files are read: warc, html; jsonl, parquet, text, wet, wikipedia; "
-        "code_files, code_jsonl, code_parquet, code_tar"
+        "code_files, code_jsonl, code_parquet, code_tar; tmx, pairs_tsv, pairs_jsonl, "
+        "document_pairs"
     )
     root: str = setting(help="folder or URI; document ids are hashed from paths relative to it")
     paths: tuple[str, ...] = setting(help="globs below root; ** for any depth")
@@ -251,6 +252,15 @@ def _check_hints(source: Source, stages: Sequence[Stage], where: str) -> None:
         raise ConfigError(f"{where}: {e}") from e
 
 
+def _without_judges(source: Source, stages: Sequence[Stage], where: str) -> Source:
+    """The source, skipping the stages that cannot judge what its reader makes."""
+    read = next(s.read for s in stages if s.read and source.format in s.read.formats)
+    wrong = [s.name for s in stages if s.name in read.not_judged_by and source.applies(s.name)]
+    if source.stages is not None and wrong:
+        raise ConfigError(f"{where}: stages: {wrong[0]} cannot judge format {source.format}")
+    return dataclasses.replace(source, skip_stages=(*source.skip_stages, *wrong))
+
+
 def _check_apart(out: str, source: Source, where: str) -> None:
     """A run writes and deletes below its folder, a source is read below its root."""
     mine, theirs = (f"{p.partition('?')[0].rstrip('/')}/" for p in (out, source.root))
@@ -315,6 +325,7 @@ def _source(entry: Any, stages: Sequence[Stage], base: Path, where: str) -> Sour
                     f"{where}: {key}: unknown stage {name!r}; {did_you_mean(name, known)}"
                 )
     _check_hints(source, stages, where)
+    source = _without_judges(source, stages, where)
     for pattern in source.paths:
         if pattern.startswith("/") or is_uri(pattern) or ".." in pattern.split("/"):
             raise ConfigError(f"{where}: paths: {pattern!r} must be below root")

@@ -84,15 +84,15 @@ class ReadKernel(Protocol):
 
 @dataclass(frozen=True)
 class Read:
-    """Raw input to documents. `formats` maps each input format to the function that finds where a
-    big file may be cut, `(stream, every_bytes) -> [(offset, ordinal of the record there)]`; None
-    where a file is read whole. `check_hints` raises ValueError where a format cannot use a hint
-    or lacks one; without it none is taken.
+    """Raw input to documents. `formats`: where a big file of each may be cut, `(stream, every) ->
+    [(offset, ordinal of the record there)]`; None: read whole. `check_hints` raises ValueError on a
+    wrong hint; without it none is taken. The stages `not_judged_by` let its sources pass.
     """
 
     make_kernel: Callable[[Any, Callable[[str], bool]], ReadKernel]
     formats: Mapping[str, CutPoints | None]
     check_hints: Callable[[str, Hints], None] | None = None
+    not_judged_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

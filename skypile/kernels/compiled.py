@@ -33,6 +33,7 @@ U32: TypeAlias = npt.NDArray[np.uint32]
 U64: TypeAlias = npt.NDArray[np.uint64]
 I32: TypeAlias = npt.NDArray[np.int32]
 I64: TypeAlias = npt.NDArray[np.int64]
+F64: TypeAlias = npt.NDArray[np.float64]
 _IMPORTED = re.compile(rb"^from skypile\.kernels\.(\w+) import", re.M)
 _IMPORTED_MODULES = re.compile(rb"^from skypile\.kernels import ([\w, ]+)", re.M)
 F = TypeVar("F", bound=Callable[..., object])

@@ -107,20 +107,22 @@ def from_row(row: Any, fields: Mapping[str, str], mode: str) -> Ready | Reject:
     if isinstance(row, Reject):
         return row
     if not isinstance(row, Mapping):
-        return Reject("wrong_type", f"the row is {_kind(row)}, not an object")
+        return Reject("wrong_type", f"the row is {json_kind(row)}, not an object")
     text = value_at(row, fields.get("text", "text"))
     if text is None:
         return Reject("missing_field", f"no text in {fields.get('text', 'text')!r}")
     if isinstance(text, list) and all(isinstance(t, str) for t in text):
         text = "\n".join(text)
     if not isinstance(text, str):
-        return Reject("wrong_type", f"{fields.get('text', 'text')!r} is {_kind(text)}, not text")
+        return Reject(
+            "wrong_type", f"{fields.get('text', 'text')!r} is {json_kind(text)}, not text"
+        )
     named: dict[str, str | None] = {}
     for column in ("url", "title", "id"):
         value = value_at(row, fields.get(column, column))
         if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
             field = fields.get(column, column)
-            return Reject("wrong_type", f"{field!r} is {_kind(value)}, not text")
+            return Reject("wrong_type", f"{field!r} is {json_kind(value)}, not text")
         named[column] = None if value is None else str(value)
     date = parse_date(value_at(row, fields.get("date", "date")))
     return from_text(text, mode, date=date, **named)
@@ -163,5 +165,6 @@ _JSON_KINDS: tuple[tuple[Any, str], ...] = (
 )
 
 
-def _kind(value: Any) -> str:
+def json_kind(value: Any) -> str:
+    """What a value of JSON is, for messages."""
     return next((n for t, n in _JSON_KINDS if isinstance(value, t)), type(value).__name__)
