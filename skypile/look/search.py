@@ -18,7 +18,8 @@ from skypile.reader import RunReader
 LEAST_ID_DIGITS = 8
 MAX_HOSTS = 100_000  # that a suggestion is looked for among
 BLOCK_CHARS = 300
-_WORDS = ("url", "title", "detail", "host", "name")  # columns that hold what people wrote
+# Columns of ids and digests, which masking must not change; all others may hold what people wrote.
+_IDS = frozenset(("doc_id", "record_id", "cluster", "winner", "equal_to", "repeats", "run"))
 
 
 class Match(NamedTuple):
@@ -101,7 +102,7 @@ def _suggestion(run: RunReader, name: str, hosts: list[str]) -> str:
     for _, _, of in _records(run):
         urls += [u for u in of.to_pylist() if u and _without_scheme(u).startswith(near[0] + "/")]
     closest = difflib.get_close_matches(name, sorted(set(urls)), n=1, cutoff=0)
-    return f"; did you mean {closest[0] if closest else near[0]}?"
+    return f"; did you mean {masked(closest[0]) if closest else near[0]}?"
 
 
 def fates(run: str, name: str, limit: int) -> tuple[list[dict[str, Any]], int]:
@@ -177,4 +178,12 @@ def _blocks(looked: Looked, match: Match) -> dict[str, list[str]]:
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: masked(v) if k in _WORDS and isinstance(v, str) else v for k, v in row.items()}
+    found = dict(row)
+    for name, value in row.items():
+        if name in _IDS or name.endswith("digest"):
+            continue
+        if isinstance(value, str):
+            found[name] = masked(value)
+        elif isinstance(value, list):
+            found[name] = [masked(v) if isinstance(v, str) else v for v in value]
+    return found
