@@ -35,6 +35,11 @@ def masked(text: str | None) -> str:
     return _CONTROLS.sub("\ufffd", personal.mask(text)[0]) if text else ""
 
 
+def masked_url(url: str | None) -> str:
+    """A URL as `masked` has a text, also where its encoding hides personal data; "" for none."""
+    return masked(personal.mask_url(url)) if url else ""
+
+
 def masked_blocks(text: str) -> list[str]:
     """The blocks of a text, masked: as the whole text is, or each alone where a mask crosses their
     borders.
