@@ -175,7 +175,9 @@ def fates(fates: Sequence[Mapping[str, Any]], console: Console) -> None:
     for fate in fates:
         record = fate["record"]
         table = Table(
-            title=str(record["url"] or record["path"]), title_justify="left", show_header=False
+            title=Text(str(record["url"] or record["path"])),  # of brackets in it nothing is made
+            title_justify="left",
+            show_header=False,
         )
         table.add_column("table", style="bold")
         table.add_column("column")

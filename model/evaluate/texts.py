@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def read(path: Path, fields: Sequence[str], joint: str = " ") -> list[str]:
             or no text at all.
     """
     texts = []
-    for number, row in enumerate(_rows(path), start=1):
+    for number, row in _rows(path):
         missing = [f for f in fields if not isinstance(row.get(f), str)]
         if missing:
             have = ", ".join(sorted(k for k, v in row.items() if isinstance(v, str))) or "none"
@@ -41,7 +42,9 @@ def read(path: Path, fields: Sequence[str], joint: str = " ") -> list[str]:
     return texts
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects, each with the number of its line."""
+    number = 0
     opened = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rt", encoding="utf8") as lines:
@@ -51,6 +54,8 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
                 row = json.loads(line)
                 if not isinstance(row, dict):
                     raise SettingsError(f"{path}, line {number}: not a JSON object")
-                yield row
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as e:
-        raise SettingsError(f"{path}: {e}") from e
+                yield number, row
+    except json.JSONDecodeError as e:  # it calls every line the first
+        raise SettingsError(f"{path}, line {number}: {e.msg}, at character {e.pos + 1}") from e
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as e:
+        raise SettingsError(f"{path}, behind line {number}: {e}") from e

@@ -49,13 +49,17 @@ _MARK = re.compile(
     r"\bthis file (?:is|was) (?:auto(?:matically)?[- ]?generated)|"
     r"<meta name=\W?generator\W? content=\W?(?:doxygen|sphinx|pdoc|javadoc|hugo|jekyll|pkgdown|"
     r"docutils|mkdocs|typedoc|godoc|gitbook|asciidoctor|docusaurus)|"
-    r"(?:自动|自動)(?:产生|生成|產生).{0,40}?(?:请?勿|請?勿|不要|不得).{0,10}?(?:修改|编辑|編輯|更改|改动)|"
+    r"<auto-?generated|"
+    r"(?:由|用|以|自动|自動).{0,40}?(?:产生|生成|產生).{0,40}?(?:请?勿|請?勿|不要|不得).{0,10}?"
+    r"(?:修改|编辑|編輯|更改|改动|改動)|"
     r"(?:请?勿|請?勿|不要)(?:手动|手動|手工)?(?:修改|编辑|編輯).{0,40}?(?:自动|自動)(?:生成|产生|產生)|"
     r"(?:本|此|该|該)(?:文件|代码|代碼|檔案|程式碼).{0,20}?(?:自动|自動)(?:生成|产生|產生)"
 )
 _COMMENT = re.compile(
     r"^\s*(?://|#|/?\*|--|;|%|<!--|\"\"\"|'''|'|!|\.\.|dnl\b|@?rem\b|<meta|\{-|\(\*)"
 )
+# Not the stars of "src/**/*.ts", which would make comments of all that follows.
+_BEGINNINGS = ((re.compile(r"""(?<![\w"'*/])/\*"""), "*/"), (re.compile("<!--"), "-->"))
 _WEB = frozenset({"JavaScript", "CSS"})
 
 
@@ -82,8 +86,9 @@ def _comments(lines: list[str]) -> list[str]:
     for line in lines:
         if inside or _COMMENT.match(line):
             found.append(line.strip())
-        for begin, end in (("/*", "*/"), ("<!--", "-->")):
-            if not inside and begin in line and end not in line.rpartition(begin)[2]:
+        for begin, end in _BEGINNINGS:
+            begun = [] if inside else [m.end() for m in begin.finditer(line)]
+            if begun and end not in line[begun[-1] :]:
                 inside = end
                 break
         else:

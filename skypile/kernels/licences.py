@@ -6,7 +6,9 @@ _SPDX_TAG = re.compile(r"SPDX-License-Identifier:[ \t]*([^\n*]{1,200})")
 _WORDS = re.compile(r"[a-z0-9]+(?:\.[0-9]+)*")
 _JOINED = re.compile(r"(?i)(\band\b|\bor\b|[()/,;])")
 _OPERATOR = re.compile(r"\b(AND|OR)\b")
-_EXCEPTION = re.compile(r"\s+with\s+.*", re.I)
+# The name of an exception ends where the expression goes on.
+_EXCEPTION = re.compile(r"\s+with\s+(?:(?!\b(?:and|or)\b)[\w.+ -])+", re.I)
+_BRACKETED = re.compile(r"\([\w.-]+\)")
 _FILLER = frozenset(
     (
         *("the", "license", "licenses", "version", "v", "software", "public", "general", "of"),
@@ -70,14 +72,16 @@ def identifier(name: str) -> str | None:
     None where it means none that is known. `-only`, `-or-later` and exceptions make no difference.
     """
     name = _EXCEPTION.sub("", name.strip())
-    if _OPERATOR.search(name):
+    if _OPERATOR.search(name) or name.startswith("("):
         return None
     name = re.sub(r"(?i)(-only|-or-later|\+)$", "", name).strip()
     if name.lower() in _KNOWN:
         return _KNOWN[name.lower()]
-    whole = _plain(name)
-    inner = _plain(re.sub(r"\([\w.-]+\)", " ", name))
-    return _NAMED.get(whole) or _NAMED.get(inner)
+    if whole := _NAMED.get(_plain(name)):
+        return whole
+    inner = _NAMED.get(_plain(_BRACKETED.sub(" ", name)))
+    beside = {_NAMED.get(_plain(short)) for short in _BRACKETED.findall(name)}
+    return inner if beside <= {inner, None} else None
 
 
 def spdx(names: str | None) -> str | None:

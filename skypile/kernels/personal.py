@@ -19,6 +19,7 @@ QQ and WeChat names, MAC addresses; numbers in Chinese digits (一三八).
 """
 
 import functools
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -132,6 +133,15 @@ def mask(text: str) -> tuple[str, dict[str, int]]:
     masked = out[:size].tobytes().decode("utf-32-le", "surrogatepass")
     counts = np.bincount(spans[:, 2], minlength=1 + len(KINDS)).tolist()
     return masked, {kind: counts[code] for code, kind in KINDS.items() if counts[code]}
+
+
+def mask_url(url: str) -> str:
+    """A URL with placeholders, also for what its percent-encoding hides (`?to=a%40b.example`): then
+    it is written without the encoding.
+    """
+    shown = mask(url)[0]
+    plain = unquote(shown)
+    return mask(plain)[0] if plain != shown and find(plain) else shown
 
 
 def _spans(points: U32) -> I64:

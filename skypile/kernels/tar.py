@@ -14,6 +14,7 @@ from skypile.kernels.streams import READ_BYTES, Unpacked, up_to
 
 BLOCK = tarfile.BLOCKSIZE
 _MAX_HEADER_BYTES = 1 << 20  # of long names and pax headers
+_MAX_DIGITS = 20  # of a size: 2^64; the library refuses to read thousands of digits
 _KINDS = {
     tarfile.LNKTYPE: "link",
     tarfile.SYMTYPE: "link",
@@ -110,7 +111,8 @@ class TarReader:
                 self.comment = found.get("comment", self.comment)
             else:
                 size = found.get("size", "0")
-                extra.update(found if size.isascii() and size.isdigit() else {})
+                good = size.isascii() and size.isdigit() and len(size) <= _MAX_DIGITS
+                extra.update(found if good else {})
 
 
 def _skip(stream: Any, size: int) -> bool:
@@ -125,7 +127,9 @@ def pax(data: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
     while data:
         length, blank, _ = data.partition(b" ")
-        if not blank or not length.isdigit() or not len(length) < int(length) <= len(data):
+        if not length.isdigit() or len(length) > _MAX_DIGITS:
+            break
+        if not blank or not len(length) < int(length) <= len(data):
             break
         record, data = data[len(length) + 1 : int(length)], data[int(length) :]
         key, _, value = record.removesuffix(b"\n").partition(b"=")

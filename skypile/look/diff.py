@@ -99,7 +99,9 @@ def _fates(run: Looked, part: Part) -> Iterator[tuple[str, Fate]]:
         yield row["doc_id"], ("read", row["reason"])
     fate = run.fates(part)
     stages = np.asarray([*run.cuts, ""], object)[fate.left]
-    for doc_id, stage, reason in zip(part.ids, stages, fate.reason, strict=True):
+    # Not `part.ids`, which stay: all parts of both runs come by here.
+    ids = part.columns("documents", ["doc_id"])["doc_id"].to_pylist()
+    for doc_id, stage, reason in zip(ids, stages, fate.reason, strict=True):
         yield doc_id, (str(stage), str(reason))
 
 

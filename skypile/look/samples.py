@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from skypile.look.numbers import numbers_of
 from skypile.look.run import Fates, Looked, Part, sample_keys
-from skypile.look.shown import masked, masked_blocks
+from skypile.look.shown import masked, masked_blocks, masked_url
 from skypile.look.sums import LANGUAGES, languages_of
 
 PARTS_EACH = 4
@@ -127,7 +127,7 @@ def _sample(
         for i, text in enumerate(masked_blocks(document["text"]))
     ]
     names = (document["doc_id"], document["source"])
-    shown = (masked(document["url"]), masked(document["title"]))
+    shown = (masked_url(document["url"]), masked(document["title"]))
     return Sample(*names, *shown, blocks, numbers, lang)
 
 
@@ -212,4 +212,4 @@ def _reject(row: Mapping[str, Any]) -> Reject:
     status = f"HTTP {row['http_status']}" if row["http_status"] else ""
     detail = "; ".join(filter(None, [masked(row["detail"]), status]))
     place = f"{row['path']}, record {row['ordinal']:,}"
-    return Reject(row["doc_id"], row["source"], masked(row["url"]), masked(place), detail)
+    return Reject(row["doc_id"], row["source"], masked_url(row["url"]), masked(place), detail)

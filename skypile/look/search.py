@@ -1,6 +1,7 @@
 """Finding records by URL, document id, beginning of a URL, or host; and the whole fate of one."""
 
 import difflib
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -11,14 +12,16 @@ import pyarrow.parquet as pq
 from skypile.errors import NothingFoundError, SkypileError
 from skypile.look.run import Looked
 from skypile.look.samples import Pick, find, samples
-from skypile.look.shown import masked, short
+from skypile.look.shown import masked, masked_url, short
 from skypile.manifests import FileEntry
 from skypile.reader import RunReader
 
 LEAST_ID_DIGITS = 8
+MAX_URLS = 10_000  # of one host, that a suggestion is looked for among
 MAX_HOSTS = 100_000  # that a suggestion is looked for among
 BLOCK_CHARS = 300
-_WORDS = ("url", "title", "detail", "host", "name")  # columns that hold what people wrote
+# Columns of ids and digests, which masking must not change; all others may hold what people wrote.
+_IDS = frozenset(("doc_id", "record_id", "cluster", "winner", "equal_to", "repeats", "run"))
 
 
 class Match(NamedTuple):
@@ -99,9 +102,13 @@ def _suggestion(run: RunReader, name: str, hosts: list[str]) -> str:
         return f"; did you mean {near[0]}?"
     urls: list[str] = []
     for _, _, of in _records(run):
-        urls += [u for u in of.to_pylist() if u and _without_scheme(u).startswith(near[0] + "/")]
+        near_it = pc.fill_null(pc.match_substring(of, near[0] + "/"), False)
+        own = (u for u in of.filter(near_it).to_pylist() if _without_scheme(u).startswith(near[0]))
+        urls += itertools.islice(own, MAX_URLS - len(urls))
+        if len(urls) == MAX_URLS:
+            break
     closest = difflib.get_close_matches(name, sorted(set(urls)), n=1, cutoff=0)
-    return f"; did you mean {closest[0] if closest else near[0]}?"
+    return f"; did you mean {masked_url(closest[0]) if closest else near[0]}?"
 
 
 def fates(run: str, name: str, limit: int) -> tuple[list[dict[str, Any]], int]:
@@ -177,4 +184,13 @@ def _blocks(looked: Looked, match: Match) -> dict[str, list[str]]:
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: masked(v) if k in _WORDS and isinstance(v, str) else v for k, v in row.items()}
+    found = dict(row)
+    for name, value in row.items():
+        if name in _IDS or name.endswith("digest"):
+            continue
+        hide = masked_url if name.endswith(("url", "urls")) else masked
+        if isinstance(value, str):
+            found[name] = hide(value)
+        elif isinstance(value, list):
+            found[name] = [hide(v) if isinstance(v, str) else v for v in value]
+    return found

@@ -13,6 +13,8 @@ from skypile.kernels import personal
 
 ELLIPSIS = "…"
 _TOKENS = re.compile(r"\s+|[A-Za-z0-9À-ɏ]+|.", re.DOTALL)
+# A terminal would obey these; code and text of sources that are not cleaned may hold them.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 CONTEXT_CHARS = 60
 MAX_DIFF_TOKENS = 700
 
@@ -27,8 +29,15 @@ class Piece(NamedTuple):
 
 
 def masked(text: str | None) -> str:
-    """A text with placeholders for personal data; "" for none."""
-    return personal.mask(text)[0] if text else ""
+    """A text with placeholders for personal data, and U+FFFD for what a terminal would obey; "" for
+    none.
+    """
+    return _CONTROLS.sub("\ufffd", personal.mask(text)[0]) if text else ""
+
+
+def masked_url(url: str | None) -> str:
+    """A URL as `masked` has a text, also where its encoding hides personal data; "" for none."""
+    return masked(personal.mask_url(url)) if url else ""
 
 
 def masked_blocks(text: str) -> list[str]:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from skypile.errors import StaleError
 from skypile.files import Root
-from skypile.kernels.personal import mask
+from skypile.kernels.personal import mask, mask_url
 from skypile.manifests import FileEntry
 from skypile.progress import progress
 from skypile.reader import RunReader
@@ -133,7 +133,7 @@ def _with_metadata(
         "source": [file.source] * len(rows),
         "category": narrow["category"],
         "partition": narrow["partition"],
-        "url": _masked(beside["url"]),
+        "url": [None if u is None else mask_url(u) for u in beside["url"].to_pylist()],
         "title": _masked(beside["title"]),
         "date": pc.strftime(beside["date"], "%Y-%m-%d"),
         "licence": [corpus.licences[file.source]] * len(rows),

@@ -260,3 +260,19 @@ def test_what_is_found_in_real_text(shared_data: Path) -> None:
     assert counts["email"] >= 40
     assert counts["resident_id"] == counts["bank_card"] == 0
     assert counts["ip"] <= 2
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://a.example/?to=jane%40b.example", "https://a.example/?to=<EMAIL>"),
+        ("https://a.example/%E7%94%B5%E8%AF%9D13800138000", "https://a.example/电话<PHONE>"),
+        (
+            "https://a.example/%E4%B8%AD%E6%96%87?a=%20",
+            "https://a.example/%E4%B8%AD%E6%96%87?a=%20",
+        ),
+        ("https://a.example/?to=jane@b.example&x=%20", "https://a.example/?to=<EMAIL>&x=%20"),
+    ],
+)
+def test_urls_that_hide_personal_data(url: str, expected: str) -> None:
+    assert personal.mask_url(url) == expected

@@ -1,14 +1,18 @@
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from skypile import show
 from skypile.errors import NothingFoundError, SkypileError
-from skypile.look import terminal
+from skypile.look import search, terminal
 from skypile.look.diff import ABSENT, difference
 from skypile.look.distributions import lengths
 from skypile.look.run import KEPT, Looked, sample_keys
@@ -191,3 +195,26 @@ def test_a_page_that_hides_an_address_in_references_is_masked() -> None:
     assert "mail.example.org" not in masked_html(page)
     assert masked_html("<p>&lt;b&gt; &amp;</p>") == "<p>&lt;b&gt; &amp;</p>"
     assert masked_blocks(f"电话\n{MOBILE}\n{EMAIL}") == ["电话", "<PHONE>", "<EMAIL>"]
+
+
+def test_a_fate_is_masked_in_every_column_and_safe_on_a_terminal() -> None:
+    row = {
+        "winner_url": f"https://a.example/?to={EMAIL}",
+        "path": f"mail/{EMAIL}.txt",
+        "cited_urls": [f"mailto:{EMAIL}", f"https://a.example/?to={quote(EMAIL, safe='')}"],
+        "title": "a\x1b]52;c;aGk=\x07b\x9b31m\tc",
+        "winner": "13912345678" * 2,
+        "payload_digest": "sha1:13912345678",
+    }
+    shown = search._shown(row)
+    assert EMAIL not in unquote(json.dumps(shown))
+    assert shown["title"] == "a\ufffd]52;c;aGk=\ufffdb\ufffd31m\tc"
+    assert {n: shown[n] for n in ("winner", "payload_digest")} == {
+        n: row[n] for n in ("winner", "payload_digest")
+    }
+
+
+def test_a_url_with_brackets_is_shown_as_it_is() -> None:
+    out = Console(file=io.StringIO(), width=100)
+    show.fates([{"record": {"url": "https://a.example/[red]/[/b]", "path": "p"}}], out)
+    assert "https://a.example/[red]/[/b]" in out.file.getvalue()  # type: ignore[attr-defined]

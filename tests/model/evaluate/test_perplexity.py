@@ -104,12 +104,18 @@ def test_the_models_see_the_same_text_or_it_is_an_error(
         ('{"body": "x"}\n', "line 1: no text in text; fields with text: body"),
         ('{"text": "x"}\n{"text": 3}\n', "line 2: no text in text"),
         ("[1]\n", "line 1: not a JSON object"),
-        ("{\n", "Expecting"),
+        ("{\n", "line 1: Expecting"),
+        ('{"text": "x"}\n\n{"text": 3}\n', "line 3: no text in text"),
+        ('{"text": "x"}\n\n{"text": \n', "line 3: Expecting value, at character 11"),
     ],
 )
 def test_what_is_no_set_of_documents(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "a.jsonl").write_text(content)
     with pytest.raises(SettingsError, match=message):
         texts.read(tmp_path / "a.jsonl", ["text"])
+    whole = gzip.compress(b'{"text": "x"}\n' * 1000)
+    (tmp_path / "cut.jsonl.gz").write_bytes(whole[:-20])
+    with pytest.raises(SettingsError, match=r"gz, behind line \d+: Compressed file"):
+        texts.read(tmp_path / "cut.jsonl.gz", ["text"])
     with pytest.raises(SettingsError, match="No such file"):
         texts.read(tmp_path / "none.jsonl", ["text"])
