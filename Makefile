@@ -89,6 +89,10 @@ train: CONFIG = conf/train_demo.toml
 train: install  ## train on token shards (CONFIG=conf/train_demo.toml, RANKS=1 processes)
 	$(PY) -m torch.distributed.run --standalone --nproc-per-node $(RANKS) -m model.train $(CONFIG)
 
+.PHONY: experiment-leakage
+experiment-leakage: install  ## Table 8 on models of which we know what leaked (15 minutes)
+	@$(PY) -m experiments.leakage --data $(SHARED)/data
+
 bench-train: install  ## the trainer: tokens/s and memory beside litgpt, ZeRO-1, a minute on real text
 	@test -x .venv-bench-train/bin/python || $(PYTHON) -m venv .venv-bench-train
 	@.venv-bench-train/bin/pip install --quiet --disable-pip-version-check -r bench/train_peers.txt

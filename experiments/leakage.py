@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from experiments.small_runs import Run, Source, fit_pieces, place, rows, train, write
-from model.evaluate.leakage import PAPER, Verdict, judge, means
+from model.evaluate.leakage import PAPER, Verdict, flags, judge, means
 from model.evaluate.scoring import load
 
 HERE = Path(__file__).resolve().parent.parent
@@ -62,6 +62,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=HERE.parent / "shared/data")
+    parser.add_argument("--size", action="append", choices=SIZES, help="parameters; default 0.4M")
     parser.add_argument("--out", type=Path, default=HERE / "runs/experiments/leakage")
     args = parser.parse_args()
     asked = questions(args.data)
@@ -70,7 +71,7 @@ def main() -> None:
         pieces = fit_pieces(texts, VOCABULARY, Path(work) / "pieces")
         verdicts: dict[str, Verdict] = {}
         runs: dict[str, dict[str, Run]] = {}
-        for size in SIZES:
+        for size in args.size or ["0.4M"]:
             found, runs[size] = experiment(Path(work) / size, size, asked, texts, held, pieces)
             verdicts |= found
     said = {
@@ -129,9 +130,11 @@ def experiment(
     return verdicts, runs
 
 
-def right(name: str, verdict: Verdict) -> bool:
-    """Whether what is flagged is what leaked."""
-    return verdict.test_leaked == ("test" in name) and verdict.train_known == ("train" in name)
+def right(name: str, verdict: Verdict) -> str:
+    """Whether D1, and D2, say of a model what is so."""
+    d1 = verdict.test_leaked == ("test" in name)
+    d2 = (verdict.test_known, verdict.train_known) == ("test" in name, "train" in name)
+    return ", ".join(f"{d}: {'yes' if good else '**no**'}" for d, good in (("D1", d1), ("D2", d2)))
 
 
 def table(verdicts: dict[str, Verdict]) -> str:
@@ -142,10 +145,9 @@ def table(verdicts: dict[str, Verdict]) -> str:
     ]
     for name, v in verdicts.items():
         d1, d2 = (f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}]" for d in (v.d1, v.d2))
-        flags = [t for t, said in (("test", v.test_leaked), ("train", v.train_known)) if said]
         losses = " | ".join(f"{x:.3f}" for x in (v.train, v.test, v.ref))
-        good = "yes" if right(name, v) else "**no**"
-        lines.append(f"| {name} | {losses} | {d1} | {d2} | {', '.join(flags) or '-'} | {good} |")
+        flagged = ", ".join(flags(v)) or "-"
+        lines.append(f"| {name} | {losses} | {d1} | {d2} | {flagged} | {right(name, v)} |")
     for name, (train_loss, test, ref) in PAPER.items():
         d1, d2 = f"{test - ref:+.2f}", f"{test - train_loss:+.2f}"
         lines.append(f"| {name} (the paper) | {train_loss} | {test} | {ref} | {d1} | {d2} | | |")

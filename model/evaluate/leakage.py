@@ -3,8 +3,10 @@
 The mean loss over the benchmark's training split, its test split, and a reference set that is like
 it and younger than the model. D1 = L_test - L_ref: well below zero, the test set is known. D2 =
 L_test - L_train: well above zero, the training split is. Beyond the paper: a confidence interval of
-each by the bootstrap, and a control model, for the reference set may be harder or easier as such;
-then D1 and D2 are those of the model less those of the control.
+each by the bootstrap; a control model, whose D1 and D2 are taken off; and D2 well *below* zero, by
+which the test split is known better than the training split. The two splits are of one making, a
+reference set seldom is: D1 accuses any model that has learnt the benchmark's manner from its
+training split (`make experiment-leakage`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,8 +46,9 @@ class Verdict:
     samples: dict[str, int]
     d1: Difference
     d2: Difference
-    test_leaked: bool
-    train_known: bool
+    test_leaked: bool  # by D1, as the paper says it
+    train_known: bool  # by D2
+    test_known: bool  # by D2
     confidence: float
     margin: float
     control: str | None = None
@@ -72,7 +75,8 @@ def judge(
     """The verdict on a model.
 
     model, control: split (`train`, `test`, `ref`) to nats a token of each sample, in one order.
-    A verdict is given where the whole interval lies beyond the margin: D1 below -margin, D2 above.
+    A verdict is given where the whole interval lies beyond the margin: D1 below -margin, D2 above
+    the margin, D2 below -margin.
 
     Raises:
         ValueError: a split without samples, or other samples in the control.
@@ -97,6 +101,7 @@ def judge(
         d2=d2,
         test_leaked=d1.high < -margin,
         train_known=d2.low > margin,
+        test_known=d2.high < -margin,
         confidence=confidence,
         margin=margin,
         control=control_name,
@@ -124,6 +129,16 @@ PAPER = {
 }
 
 
+def flags(verdict: Verdict) -> list[str]:
+    """What was found, and by which difference."""
+    said = (
+        ("test leaked (D1)", verdict.test_leaked),
+        ("test known (D2)", verdict.test_known),
+        ("train known (D2)", verdict.train_known),
+    )
+    return [text for text, found in said if found]
+
+
 def markdown(verdicts: Mapping[str, Verdict]) -> str:
     """A row a model, like Table 8, and the paper's below."""
     lines = [
@@ -132,13 +147,8 @@ def markdown(verdicts: Mapping[str, Verdict]) -> str:
     ]
     for name, v in verdicts.items():
         d1, d2 = (f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}]" for d in (v.d1, v.d2))
-        found = [
-            text
-            for text, said in (("test leaked", v.test_leaked), ("train known", v.train_known))
-            if said
-        ]
+        said = ", ".join(flags(v)) or "nothing found"
         losses = " | ".join(f"{x:.3f}" for x in (v.train, v.test, v.ref))
-        said = ", ".join(found) or "nothing found"
         less = f" (less those of {v.control})" if v.control else ""
         lines.append(f"| {name} | {losses} | {d1} | {d2} | {said}{less} |")
     for name, (train, test, ref) in PAPER.items():

@@ -41,11 +41,14 @@ def test_verdicts() -> None:
     clean = judge(drawn(0, 1.0, 1.0, 1.0))
     assert not clean.test_leaked
     assert not clean.train_known
+    assert not clean.test_known
     leaked = judge(drawn(1, 1.0, 0.7, 1.0))
     assert leaked.test_leaked
     assert not leaked.train_known
     assert leaked.d1.low < leaked.d1.value < leaked.d1.high < -0.05
+    assert leaked.test_known  # better than the training split, which is of the same making
     known = judge(drawn(2, 0.6, 1.0, 1.0))
+    assert not known.test_known
     assert known.train_known
     assert not known.test_leaked
     # A difference within the margin is none, however sure it is.
