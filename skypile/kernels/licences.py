@@ -52,6 +52,7 @@ _SPELLINGS = {
     "WTFPL": "wtfpl; do what the fuck you want to",
     "ISC": "isc",
 }
+NOASSERTION = "NOASSERTION"  # SPDX: terms are stated, but which is not known
 _KNOWN = {name.lower(): name for name in IDENTIFIERS}
 
 
@@ -156,6 +157,8 @@ def _value(text: str, licences: frozenset[str]) -> bool:
 _LICENCE_FILE = re.compile(
     r"(?i)(un)?licen[cs]e([-_.].*)?|copying([-_.].*)?|mit-licen[cs]e(\.txt)?"
 )
+# A name that only the terms of a folder have; LICENSE-header or docs/license.md may be about some.
+_TERMS_FILE = re.compile(r"(?i)(licen[cs]e|copying)(\.txt)?")
 _CODE_NAME = re.compile(r"(?i)\.(py|js|ts|go|java|c|h|cc|cpp|rs|rb|cs|php|json|yml|yaml|xml|html)$")
 # What a licence's text says and others do not, in order: the longer names first. White space is one
 # blank by then.
@@ -218,10 +221,23 @@ def of_text(text: str) -> str | None:
     return name
 
 
+def of_folder(path: str | None, text: str) -> str | None:
+    """The licence that a file states for its folder; None where it is no licence file. Terms that
+    are not known are NOASSERTION: a folder with terms of its own (`ee/LICENSE`) does not have those
+    of the folder above. The path of another licence file, which is how git has links, says nothing.
+    """
+    if not is_licence_file(path):
+        return None
+    stated = _TERMS_FILE.fullmatch((path or "").rpartition("/")[2])
+    link = len(text) < 200 and is_licence_file(text.strip())
+    return of_text(text) or (NOASSERTION if stated and not link else None)
+
+
 def of_head(head: str, *, notices: bool) -> str | None:
-    """What the head of a file says of its own licence: an SPDX tag, or, with `notices`, the notice
-    that it opens with.
+    """What the head of a file says of its own licence: an SPDX tag (NOASSERTION where its licence
+    is not known), or, with `notices`, the notice that it opens with.
     """
     if tag := _SPDX_TAG.search(head):
-        return spdx(tag[1].replace("-->", "").replace("*/", "").strip().strip("\"'"))
+        name = tag[1].replace("-->", "").replace("*/", "").strip().strip("\"'")
+        return spdx(name) or NOASSERTION
     return of_text(head) if notices else None

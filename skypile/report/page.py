@@ -98,9 +98,7 @@ def context(run: Looked, name: str, options: Options) -> dict[str, Any]:
         "qualities": distributions.qualities(run),
         "clusters": distributions.cluster_sizes(run) if "dedup" in run.stages else {},
         "recurring": _recurring(run, name),
-        "hosts": [
-            (masked(host), of) for host, of in (totals.hosts.top[:HOSTS] if totals.hosts else [])
-        ],
+        "hosts": _hosts(totals),
         "tokens": _facts(run, "tokens.build").get("domains", []),
         "tokenizer": _counts(run, "fit_tokenizer.fit"),
         "plan": _counts(run, "plan.derive"),

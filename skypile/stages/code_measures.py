@@ -64,7 +64,6 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     path, text = row["title"], row["text"]
     language = language_of(path)
     n = measure(text)
-    is_licence = licences.is_licence_file(path)
     head = text[:HEAD_CHARS]
     return {
         "doc_id": row["doc_id"],
@@ -85,7 +84,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         "vendored": vendored(path),
         "named_licence": licences.spdx(row["licence"]),
         "head_licence": licences.of_head(head, notices=language not in _PROSE),
-        "folder_licence": licences.of_text(text) if is_licence else None,
+        "folder_licence": licences.of_folder(path, text),
         "folders": folder_keys(row["source"], row["repository"], path),
     }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from skypile.kernels import code_shares
+from skypile.kernels import code_shares, licences
 from skypile.stage import Related
 from skypile.stages.code_rules import OVER_SHARE, failed
 from skypile.tables import Table, field
@@ -66,14 +66,19 @@ def settle(config: Any, frame: "DataFrame") -> Related:
 
 def licensed(frame: "DataFrame") -> "DataFrame":
     """The files with `code_licence`: what the file's head says, else the data set, else the
-    licence files of the nearest folder above that has any that are known, all of which then hold.
+    licence files of the nearest folder above that has any, all of which that are known then hold.
+    Terms that are stated and not known (NOASSERTION) are nobody else's: null, as where none are.
     """
     from pyspark.sql import functions as F
 
     of_files = frame.where("folder_licence is not null and size(folders) > 0").select(
         F.element_at("folders", -1).alias("folder"), "folder_licence"
     )
-    names = F.array_join(F.sort_array(F.collect_set("folder_licence")), " AND ")
+    unknown = F.lit(licences.NOASSERTION)
+    known = F.array_remove(F.collect_set("folder_licence"), unknown)
+    names = F.when(F.size(known) == 0, unknown).otherwise(
+        F.array_join(F.sort_array(known), " AND ")
+    )
     of_folders = of_files.groupBy("folder").agg(names.alias("folder_licences"))
     bare = frame.where("head_licence is null and named_licence is null")
     steps = bare.select("key", F.posexplode("folders").alias("depth", "folder"))
@@ -82,7 +87,8 @@ def licensed(frame: "DataFrame") -> "DataFrame":
         .groupBy("key")
         .agg(F.max_by("folder_licences", "depth").alias("folder_licences"))
     )
-    licence = F.coalesce("head_licence", "named_licence", "folder_licences")
+    stated = F.coalesce("head_licence", "named_licence", "folder_licences")
+    licence = F.when(stated != unknown, stated)
     whole = frame.join(nearest, "key", "left").withColumn("code_licence", licence)
     return whole.drop("folders", "folder_licences")
 

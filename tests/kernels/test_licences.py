@@ -2,7 +2,16 @@
 
 import pytest
 
-from skypile.kernels.licences import IDENTIFIERS, allowed, is_licence_file, of_head, of_text, spdx
+from skypile.kernels.licences import (
+    IDENTIFIERS,
+    NOASSERTION,
+    allowed,
+    is_licence_file,
+    of_folder,
+    of_head,
+    of_text,
+    spdx,
+)
 
 
 @pytest.mark.parametrize(
@@ -102,11 +111,27 @@ def test_texts(text: str, expected: str | None) -> None:
         ("# Licensed under the Apache License,\n# Version 2.0 (the", True, "Apache-2.0"),
         ("# under the terms of the\n# GNU General Public License version 3", True, "GPL-3.0"),
         ("Licensed under the Apache License, Version 2.0", False, None),
+        ("// SPDX-License-Identifier: BUSL-1.1", True, NOASSERTION),
         ("import os", True, None),
     ],
 )
 def test_heads(head: str, notices: bool, expected: str | None) -> None:
     assert of_head(head, notices=notices) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("LICENSE", f"{MIT} ... this\npermission notice shall be included in all copies", "MIT"),
+        ("ee/LICENSE", "In production only with a subscription.", NOASSERTION),
+        ("ee/COPYING.txt", "非经书面许可，不得使用。", NOASSERTION),
+        ("a/LICENSE", "../../LICENSE\n", None),  # a link, as git stores it
+        ("docs/license.md", "It is free.", None),
+        ("a.py", "In production only with a subscription.", None),
+    ],
+)
+def test_terms_of_a_folder(path: str, text: str, expected: str | None) -> None:
+    assert of_folder(path, text) == expected
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "LICENCE.txt", "COPYING", "LICENSE-MIT", "UNLICENSE"])

@@ -443,6 +443,8 @@ def corpus(base: Path) -> None:
         "a/free/src/two.py": program("two", 2),
         "a/free/vendored/COPYING": "GNU GENERAL PUBLIC LICENSE\nVersion 3, 29 June 2007\n",
         "a/free/vendored/three.py": program("three", 3),
+        "a/free/ee/LICENSE": "In production only with a subscription.\n",
+        "a/free/ee/five.py": program("five", 5),
         "b/bare/four.py": program("four", 4),
         "b/bare/.git/config": "[core]\n",
         "a/free/logo.png": "\0\0",
@@ -498,6 +500,8 @@ def test_licences_of_folders_shares_and_copies(tmp_path: Path, start: Any) -> No
         "LICENSE": "unlisted_language",
         "vendored/COPYING": "unlisted_language",
         "vendored/three.py": "licence_not_allowed",
+        "ee/LICENSE": "unlisted_language",
+        "ee/five.py": "unknown_licence",  # not MIT, as the folder above
         "four.py": "unknown_licence",
         # Copies are dedup's: the source named first keeps its own.
         "copy.py": "exact_duplicate",
