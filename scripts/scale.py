@@ -450,6 +450,8 @@ def page(costs: Sequence[Cost], pages: float, tokens: float, part_bytes: int = 2
     names = f"{number(pages, 1e9)} billion pages", f"{number(tokens, 1e12)}T tokens"
     a_page = number(kept_of(costs) * SIZES.document_tokens)
     missing = "; ".join(c.piece for c in costs if c.cpu_ms is None)
+    through = "; ".join(c.piece for c in costs if c.kept is None)
+    supposed = f", if all documents pass {through}" if through else ""
     files = [max(lines, key=lambda x: x.stored_bytes or 0) for lines in cases]
     moved = [max(lines, key=lambda x: x.shuffle_bytes or 0) for lines in cases]
     parts = [parts_of(SIZES, p, part_bytes) for p in both]
@@ -461,7 +463,7 @@ def page(costs: Sequence[Cost], pages: float, tokens: float, part_bytes: int = 2
         "**Measured**, by piece. CPU in ms of one core, shuffles and files in bytes.",
         measured(costs),
         f"**Derived** for {names[0]} and for {names[1]}; these are {number(both[1], 1e9)} billion "
-        f"pages at {a_page} tokens a page read, if quality keeps all. Not in the hours: {missing}.",
+        f"pages at {a_page} tokens a page read{supposed}. Not in the hours: {missing}.",
         derived(cases, names),
         f"The largest tables are those of {files[0].piece} ({number(files[0].stored_bytes, 1e12)} "
         f"and {number(files[1].stored_bytes, 1e12)} TB), the largest shuffle known that of "
