@@ -26,7 +26,7 @@ def read(path: Path, fields: Sequence[str], joint: str = " ") -> list[str]:
             or no text at all.
     """
     texts = []
-    for number, row in enumerate(_rows(path), start=1):
+    for number, row in enumerate(rows(path), start=1):
         missing = [f for f in fields if not isinstance(row.get(f), str)]
         if missing:
             have = ", ".join(sorted(k for k, v in row.items() if isinstance(v, str))) or "none"
@@ -41,7 +41,12 @@ def read(path: Path, fields: Sequence[str], joint: str = " ") -> list[str]:
     return texts
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON lines file (also .gz).
+
+    Raises:
+        SettingsError: no such file, or a line that is no object.
+    """
     opened = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rt", encoding="utf8") as lines:
