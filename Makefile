@@ -83,7 +83,9 @@ notebooks: install  ## execute the notebooks on a finished demo (first: make dem
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt nbclient ipykernel
 	SKYPILE_DEMO=$(abspath runs/demo) $(PY) -m pytest -q -m "slow or not slow" tests/test_notebooks.py
 
-.PHONY: train bench-train
+.PHONY: train bench-train evaluate-benchmarks
+DATA ?= $(SHARED)/data/benchmarks $(SHARED)/data/skywork_release
+OUT ?= runs/benchmarks
 RANKS ?= 1
 train: CONFIG = conf/train_demo.toml
 train: install  ## train on token shards (CONFIG=conf/train_demo.toml, RANKS=1 processes)
@@ -92,6 +94,13 @@ train: install  ## train on token shards (CONFIG=conf/train_demo.toml, RANKS=1 p
 .PHONY: experiment-leakage
 experiment-leakage: install  ## Table 8 on models of which we know what leaked (15 minutes)
 	@$(PY) -m experiments.leakage --data $(SHARED)/data
+evaluate-benchmarks: install  ## MMLU, C-Eval, GSM8K ... through lm-eval (MODEL=exported, DATA=folders, OUT=, ARGS=)
+	@test -n "$(MODEL)" || { echo "MODEL=FOLDER: what python -m model.export wrote"; exit 1; }
+	@test -x .venv-benchmarks/bin/python || $(PYTHON) -m venv .venv-benchmarks
+	@.venv-benchmarks/bin/python -c 'import pathlib, sys, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "base.pth").write_text(sys.argv[1])' \
+	  "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+	@.venv-benchmarks/bin/pip install --quiet --disable-pip-version-check -r bench/benchmarks.txt
+	.venv-benchmarks/bin/python -m model.evaluate benchmarks --model $(MODEL) --data $(DATA) --out $(OUT) $(ARGS)
 
 bench-train: install  ## the trainer: tokens/s and memory beside litgpt, ZeRO-1, a minute on real text
 	@test -x .venv-bench-train/bin/python || $(PYTHON) -m venv .venv-bench-train

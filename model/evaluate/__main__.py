@@ -1,7 +1,8 @@
-"""`python -m model.evaluate perplexity|leakage`: judges models by their loss.
+"""`python -m model.evaluate perplexity|leakage|benchmarks`: judges models.
 
 Models: a run of ours or its checkpoints or one of them, with --tokenizer; or a folder of Hugging
-Face. Prints a table beside the paper's numbers; --out writes it as Markdown, and JSON.
+Face (benchmarks: these alone). Prints a table beside the paper's numbers; --out writes it as
+Markdown, and JSON.
 """
 
 import argparse
@@ -16,6 +17,9 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from model.evaluate import leakage, perplexity, texts
+from model.evaluate.benchmarks import items
+from model.evaluate.benchmarks import run as lm_eval
+from model.evaluate.benchmarks import tables as benchmark_tables
 from model.evaluate.scoring import Loss, Pieces, Scorer, TheirTokenizer, Tokenizer, load
 from model.ranks import DTYPES
 from model.settings import SettingsError
@@ -107,10 +111,22 @@ def run_leakage(args: argparse.Namespace) -> tuple[dict[str, object], str]:
     return {"models": said}, leakage.markdown(verdicts)
 
 
+def run_benchmarks(args: argparse.Namespace) -> tuple[dict[str, object], str]:
+    """JSON and Markdown of the benchmarks."""
+    where = items.folders(args.data)
+    there, missing = lm_eval.chosen(args.only, where)
+    said, scores = lm_eval.run(
+        args.model, there, where, limit=args.limit, batch_size=args.batch_size, dtype=args.dtype,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+    )  # fmt: skip
+    shown = benchmark_tables.markdown(args.model.name, scores, missing, args.limit)
+    return lm_eval.as_json(said, scores, missing), shown
+
+
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     found = argparse.ArgumentParser(prog="python -m model.evaluate", description=__doc__)
-    kinds = found.add_subparsers(required=True, metavar="perplexity|leakage")
+    kinds = found.add_subparsers(required=True, metavar="perplexity|leakage|benchmarks")
     for name, run, about in (
         ("perplexity", run_perplexity, "perplexity by domain (Table 6)"),
         ("leakage", run_leakage, "did a benchmark leak into the training text (Table 8)"),
@@ -136,7 +152,28 @@ def parser() -> argparse.ArgumentParser:
             one.add_argument("--control", type=Path, help="a model that cannot know any of it")
             one.add_argument("--confidence", type=float, default=0.95)
             one.add_argument("--margin", type=float, default=leakage.MARGIN, help="nats a token")
+    _add_benchmarks(kinds.add_parser("benchmarks", help="Tables 5, 11 and 12, through lm-eval"))
     return found
+
+
+def _add_benchmarks(one: argparse.ArgumentParser) -> None:
+    one.set_defaults(run=run_benchmarks, name="benchmarks")
+    one.add_argument("--model", type=Path, required=True, help="what model.export wrote")
+    one.add_argument(
+        "--data", type=Path, nargs="+", metavar="FOLDER",
+        help=f"folders of JSON lines, the first that has a file wins; else ${items.FOLDERS}",
+    )  # fmt: skip
+    one.add_argument("--only", nargs="+", metavar="NAME", help="else all that data is there for")
+    one.add_argument("--limit", type=_positive, help="so many items of each subject, to try it")
+    one.add_argument("--batch-size", type=_positive, default=8)
+    one.add_argument("--dtype", default="float32", choices=sorted(DTYPES))
+    one.add_argument("--out", type=Path, help="folder of the JSON and Markdown files")
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
 
 
 def main(argv: list[str] | None = None) -> int:

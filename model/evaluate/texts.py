@@ -27,7 +27,7 @@ def read(path: Path, fields: Sequence[str], joint: str = " ") -> list[str]:
             or no text at all.
     """
     texts = []
-    for number, row in _rows(path):
+    for number, row in rows(path):
         missing = [f for f in fields if not isinstance(row.get(f), str)]
         if missing:
             have = ", ".join(sorted(k for k, v in row.items() if isinstance(v, str))) or "none"
@@ -42,8 +42,12 @@ def read(path: Path, fields: Sequence[str], joint: str = " ") -> list[str]:
     return texts
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects, each with the number of its line."""
+def rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSON lines file (also .gz), each with the number of its line.
+
+    Raises:
+        SettingsError: no such file, or a line that is no object.
+    """
     number = 0
     opened = gzip.open if path.suffix == ".gz" else open
     try:
