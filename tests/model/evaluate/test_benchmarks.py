@@ -128,7 +128,7 @@ def test_the_published_files_are_read_whole() -> None:
 @pytest.mark.parametrize(
     ("name", "row", "said"),
     [
-        ("mmlu", {"question": "a"}, r"line 1: no 'answer'; it has question"),
+        ("mmlu", {"question": "a"}, r"line 2: no 'answer'; it has question"),
         ("mmlu", four("a", 4, subject="s"), r"the answer is number 4 of 4"),
         ("ceval", four("a", "A", subject="alchemy"), r"no subject 'alchemy'"),
         ("gsm8k", {"question": "a", "answer": "4"}, r"no '####'"),
