@@ -12,9 +12,10 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+
+from experiments.small_runs import write_shard
 
 VOCABULARY, EOS, OFFSET = 259, 2, 3
 TOKENIZER = hashlib.sha256(b"bytes + 3").hexdigest()
@@ -76,26 +77,11 @@ def domains(data: Path) -> dict[str, list[bytes]]:
     return {k: found[k] for k in sizes[:6]}
 
 
-def shards(folder: Path, domain: str, split: str, texts: list[bytes]) -> dict[str, Any]:
-    """One file of one domain; its manifest."""
-    folder.mkdir(parents=True)
-    stream = [np.append(np.frombuffer(t, np.uint8).astype("<u2") + OFFSET, EOS) for t in texts]
-    tokens = np.concatenate(stream).astype("<u2").tobytes()
-    ends = np.cumsum([len(s) for s in stream]).astype("<u8").tobytes()
-    (folder / "part-00000.u16").write_bytes(tokens)
-    (folder / "part-00000.docs").write_bytes(ends)
-    counts = {"tokens": len(tokens) // 2, "documents": len(texts)}
-    digests = {
-        "sha256": hashlib.sha256(tokens).hexdigest(),
-        "docs_sha256": hashlib.sha256(ends).hexdigest(),
-    }
-    manifest = {
-        **{"format": "skypile-shard", "version": 1, "domain": domain, "split": split},
-        **{"tokenizer": TOKENIZER, "vocabulary": VOCABULARY, "eos": EOS, **counts},
-        "files": [{"name": "part-00000.u16", "docs": "part-00000.docs", **counts, **digests}],
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return manifest
+def shards(folder: Path, domain: str, split: str, texts: list[bytes]) -> dict[str, int]:
+    """One file of one domain; its tokens and documents."""
+    streams = [np.append(np.frombuffer(t, np.uint8).astype("<u2") + OFFSET, EOS) for t in texts]
+    said = {"tokenizer": TOKENIZER, "vocabulary": VOCABULARY, "eos": EOS}
+    return write_shard(folder, streams, {"domain": domain, "split": split, **said})
 
 
 def unigram(train: list[bytes], held: list[bytes]) -> float:

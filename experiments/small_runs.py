@@ -169,24 +169,33 @@ def _digest(pieces: Path) -> str:
 def _shards(
     folder: Path, domain: str, split: str, texts: Sequence[str], processor: Any, pieces: Path
 ) -> dict[str, int]:
-    """One file of one domain, as stage `tokens` writes it; its tokens and documents."""
+    """The texts' shard; its tokens and documents."""
+    eos, size = processor.eos_id(), processor.vocab_size()
+    streams = [np.array([*ids, eos], "<u2") for ids in processor.encode(list(texts))]
+    said = {"tokenizer": _digest(pieces), "vocabulary": size, "eos": eos}
+    return write_shard(folder, streams, {"domain": domain, "split": split, **said})
+
+
+def write_shard(
+    folder: Path, streams: Sequence[np.ndarray], said: Mapping[str, Any]
+) -> dict[str, int]:
+    """One file of one domain, as stage `tokens` writes it; its tokens and documents.
+
+    streams: the tokens of each document, its end included. said: domain, split, tokenizer,
+    vocabulary, eos.
+    """
     folder.mkdir(parents=True)
-    eos = processor.eos_id()
-    stream = [np.array([*ids, eos], "<u2") for ids in processor.encode(list(texts))]
-    tokens = np.concatenate(stream).tobytes()
-    ends = np.cumsum([len(s) for s in stream]).astype("<u8").tobytes()
+    tokens = np.concatenate(streams).astype("<u2").tobytes()
+    ends = np.cumsum([len(s) for s in streams]).astype("<u8").tobytes()
     (folder / "part-00000.u16").write_bytes(tokens)
     (folder / "part-00000.docs").write_bytes(ends)
-    counts = {"tokens": len(tokens) // 2, "documents": len(texts)}
+    counts = {"tokens": len(tokens) // 2, "documents": len(streams)}
     digests = {
         "sha256": hashlib.sha256(tokens).hexdigest(),
         "docs_sha256": hashlib.sha256(ends).hexdigest(),
     }
-    manifest = {
-        **{"format": "skypile-shard", "version": 1, "domain": domain, "split": split, "eos": eos},
-        **{"tokenizer": _digest(pieces), "vocabulary": processor.vocab_size(), **counts},
-        "files": [{"name": "part-00000.u16", "docs": "part-00000.docs", **counts, **digests}],
-    }
+    file = {"name": "part-00000.u16", "docs": "part-00000.docs", **counts, **digests}
+    manifest = {"format": "skypile-shard", "version": 1, **said, **counts, "files": [file]}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return counts
 
