@@ -21,7 +21,9 @@ from skypile.parts import ROW_GROUP_BYTES, ROW_GROUP_ROWS
 
 JSONL, PARQUET = FORMATS = ("jsonl", "parquet")
 SUFFIXES = {"none": ".jsonl", "gzip": ".jsonl.gz", "zstd": ".jsonl.zst"}
-METADATA = ("id", "source", "category", "partition", "url", "title", "date", "licence")
+METADATA = (
+    *("id", "source", "category", "partition", "url", "title", "date", "licence", "repository"),
+)
 GZIP_LEVEL, ZSTD_LEVEL = 6, 3
 _PACK_BYTES = 1 << 20  # a packer is fed pieces of this size: what it makes may depend on them
 

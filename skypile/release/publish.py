@@ -111,8 +111,9 @@ def release(
             return _same(target, plan)
         done = _taken_up(target, plan, say)
         documents = {(f.source, f.part): f for f in book.files("documents")}
+        code = {(f.source, f.part): f for f in book.files("code_fates")}
         files = [f for f in book.files("corpus") if f.source in sources]
-        shards = write(Corpus(book, files, licences, documents), target, layout, choice, done)
+        shards = write(Corpus(book, files, licences, documents, code), target, layout, choice, done)
         if not shards:
             raise SkypileError(f"{run} has no documents of what was chosen: {choice}")
         made = _publish(target, plan, shards, card.About(book, funnel, stage))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -42,6 +42,7 @@ class Corpus:
     files: Sequence[FileEntry]
     licences: Mapping[str, str]  # by source
     documents: Mapping[tuple[str, int], FileEntry]  # by source and part
+    code: Mapping[tuple[str, int], FileEntry] = field(default_factory=dict)  # `code_fates`
 
 
 def write(
@@ -115,10 +116,23 @@ def _keys(narrow: pa.Table) -> list[Key]:
 
 
 def _documents(corpus: Corpus, file: FileEntry) -> pa.Table:
+    """Where the documents of a part come from, with licences: a file of code has its own."""
     of = corpus.documents[file.source, file.part]
-    _check(corpus.reader.root, of)
-    with corpus.reader.root.open(of.path) as stream:
-        return pq.read_table(stream, columns=["doc_id", "url", "title", "date"])
+    found = _read(corpus, of, ["doc_id", "url", "title", "date", "repository"])
+    licence = pa.scalar(corpus.licences[file.source])
+    judged = corpus.code.get((file.source, file.part))
+    if judged is None:
+        return found.append_column("licence", pa.repeat(licence, len(found)))
+    own = _read(corpus, judged, ["doc_id", "code_licence"])
+    if not own["doc_id"].equals(found["doc_id"]):
+        raise StaleError(f"code_fates of {file.source}, part {file.part}, is of other documents")
+    return found.append_column("licence", pc.fill_null(own["code_licence"], licence))
+
+
+def _read(corpus: Corpus, entry: FileEntry, columns: list[str]) -> pa.Table:
+    _check(corpus.reader.root, entry)
+    with corpus.reader.root.open(entry.path) as stream:
+        return pq.read_table(stream, columns=columns)
 
 
 def _with_metadata(
@@ -136,7 +150,8 @@ def _with_metadata(
         "url": [None if u is None else mask_url(u) for u in beside["url"].to_pylist()],
         "title": _masked(beside["title"]),
         "date": pc.strftime(beside["date"], "%Y-%m-%d"),
-        "licence": [corpus.licences[file.source]] * len(rows),
+        "licence": beside["licence"],
+        "repository": _masked(beside["repository"]),
     }
     for name, column in columns.items():
         rows = rows.append_column(
