@@ -1,4 +1,4 @@
-"""Which licence leaves with a document: a file of code has its own, everything else its source's."""
+"""Which licence leaves with a document: of code the file's own, else its source's."""
 
 from dataclasses import replace
 from pathlib import Path
