@@ -53,14 +53,19 @@ class TarReader:
     comment: str | None = None
 
     def __iter__(self) -> Iterator[Member]:
-        """The members; ends at the end of the archive or at the first damage."""
+        """The members, of archives behind each other too; ends at the end or the first damage."""
         unpacked = Unpacked(self.stream)
         offset, ordinal = 0, 0
         extra: dict[str, str] = {}
+        ended = False  # zero blocks are the mark of an end; `cat a.tar b.tar` goes on behind them
         while True:
             block = up_to(unpacked, BLOCK)
-            if block.count(0) == len(block) == BLOCK:
-                return
+            if block.count(0) == len(block) and (block or ended) and not unpacked.broken:
+                ended, offset = True, offset + len(block)
+                if len(block) < BLOCK:
+                    return
+                continue
+            ended = False
             try:
                 if len(block) < BLOCK:
                     raise tarfile.HeaderError(
