@@ -11,7 +11,7 @@ Copies are for `dedup`, which comes later; equal texts count once here, and have
 parsing (whether a file compiles), stars and forks, Jupyter notebooks as anything but JSON.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,12 @@ from skypile.kernels import streams
 from skypile.kernels.code_formats import COLUMNS, FORMATS, CodeSlice
 from skypile.kernels.code_languages import DATA_FORMATS, LANGUAGES, REDPAJAMA
 from skypile.kernels.licences import IDENTIFIERS
-from skypile.kernels.ready_rows import ReadyRows
 from skypile.settings import setting
-from skypile.stage import NO_HINTS, Cut, Hints, Kernel, Measure, Read, Relate, Related, Row, Stage
+from skypile.stage import Cut, Hints, Kernel, Measure, Read, Relate, Related, Stage
 from skypile.stages.code_measures import CODE, make_measure_kernel
 from skypile.stages.code_rules import OVER_SHARE, REASONS
 from skypile.stages.code_shares import FATES, settle
+from skypile.stages.ready_kernel import ReadyKernel
 from skypile.tables import verdict_rows
 
 if TYPE_CHECKING:
@@ -100,44 +100,26 @@ class Config:
             raise ValueError(f"shares must sum to less than 1, got {total:g}")
 
 
-class CodeKernel:
+class CodeKernel(ReadyKernel):
     """Reads slices of code."""
 
-    def __init__(self, config: Config, wanted: Callable[[str], bool]) -> None:
-        self._config, self._rows = config, ReadyRows(wanted)
+    formats = FORMATS
 
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def log(self) -> Row:
-        """What the slice just read held."""
-        return self._rows.log
-
-    def __call__(
-        self,
-        stream: Any,
-        *,
-        source: str,
-        format: str,
-        path: str,
-        start: int,
-        first_ordinal: int,
-        hints: Hints = NO_HINTS,
-    ) -> Iterator[tuple[Row, Row | None]]:
-        """The judged rows of one slice, in order."""
+    def slice(
+        self, *, source: str, path: str, start: int, first_ordinal: int, hints: Hints
+    ) -> CodeSlice:
+        """What a reader is told of a slice."""
         folders = hints.repository_folders
-        this = CodeSlice(
+        return CodeSlice(
             start=start,
             first_ordinal=first_ordinal,
-            max_record_bytes=self._config.max_record_bytes,
-            max_replaced_fraction=self._config.max_replaced_fraction,
+            max_record_bytes=self.config.max_record_bytes,
+            max_replaced_fraction=self.config.max_replaced_fraction,
             fields=hints.fields,
             source=source,
             path=path,
             repository_folders=1 if folders is None else folders,
         )
-        items = FORMATS[format](stream, this)
-        yield from self._rows(items, this, source=source, path=path, format=format)
 
 
 def check_hints(format: str, hints: Hints) -> None:

@@ -10,7 +10,7 @@ of a book that come as rows.
 """
 
 import datetime
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,9 @@ import pyarrow as pa
 from skypile.kernels import paragraphs, ready, streams, warc, wikidump, wikipedia
 from skypile.kernels.dates import UNDATED, after_cutoff
 from skypile.kernels.formats import FORMATS, Slice
-from skypile.kernels.ready_rows import ReadyRows
 from skypile.settings import setting
-from skypile.stage import NO_HINTS, Cut, Hints, Read, Row, Stage
+from skypile.stage import Cut, Hints, Read, Row, Stage
+from skypile.stages.ready_kernel import ReadyKernel
 from skypile.tables import verdict_rows
 
 
@@ -56,43 +56,25 @@ class Config:
     )
 
 
-class IngestKernel:
+class IngestKernel(ReadyKernel):
     """Reads slices of ready text."""
 
-    def __init__(self, config: Config, wanted: Callable[[str], bool]) -> None:
-        self._config, self._rows = config, ReadyRows(wanted)
+    formats = FORMATS
 
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def log(self) -> Row:
-        """What the slice just read held."""
-        return self._rows.log
-
-    def __call__(
-        self,
-        stream: Any,
-        *,
-        source: str,
-        format: str,
-        path: str,
-        start: int,
-        first_ordinal: int,
-        hints: Hints = NO_HINTS,
-    ) -> Iterator[tuple[Row, Row | None]]:
-        """The judged rows of one slice, in order."""
-        this = Slice(
+    def slice(
+        self, *, source: str, path: str, start: int, first_ordinal: int, hints: Hints
+    ) -> Slice:
+        """What a reader is told of a slice."""
+        return Slice(
             start,
             first_ordinal,
-            self._config.max_record_bytes,
-            self._config.max_replaced_fraction,
+            self.config.max_record_bytes,
+            self.config.max_replaced_fraction,
             hints.fields,
             hints.blocks,
             hints.language,
-            self._config.zh_variant,
+            self.config.zh_variant,
         )
-        items = FORMATS[format](stream, this)
-        yield from self._rows(items, this, source=source, path=path, format=format)
 
 
 def check_hints(format: str, hints: Hints) -> None:
