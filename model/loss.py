@@ -31,7 +31,8 @@ class _SummedCrossEntropy(torch.autograd.Function):
             x, y = hidden[piece], labels[piece]
             counts = (y != IGNORED).to(wide).unsqueeze(1)
             y = y.clamp(min=0).unsqueeze(1)
-            logs = (x @ weight.T).to(wide).log_softmax(1)
+            logs = (x @ weight.T).to(wide)
+            torch.log_softmax(logs, 1, out=logs)
             total -= (logs.gather(1, y) * counts).sum()
             if hidden_grad is not None and weight_grad is not None:
                 slope = logs.exp_()
@@ -51,8 +52,8 @@ class _SummedCrossEntropy(torch.autograd.Function):
         hidden_grad, weight_grad = ctx.saved_tensors
         factor = upstream[0]
         return (
-            (hidden_grad * factor).to(hidden_grad.dtype),
-            (weight_grad * factor).to(ctx.weight_dtype),
+            hidden_grad.mul_(factor),
+            weight_grad.mul_(factor).to(ctx.weight_dtype),
             None,
             None,
         )

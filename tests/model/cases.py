@@ -250,6 +250,14 @@ def validated(cfg: ModelConfig, layout: Layout, folder: str, windows: int) -> tu
         return first
 
 
+def kinds_of_parameters(compute: str) -> set[str]:
+    """What a rank alone holds its parameters as."""
+    cfg, layout = small(), Layout(batch=4, micro_batch=4)
+    with world(layout, cfg) as ranks:
+        stage = make_engine(cfg, ranks, compute).stage
+        return {type(p.data).__name__ for p in stage.parameters()}
+
+
 def bfloat16_norms(steps: int) -> dict[str, Any]:
     """How many weights of norms moved in a run that computes in bfloat16."""
     cfg, layout = small(init_std=0.02, layers=2), Layout(batch=4, micro_batch=4)
@@ -281,7 +289,7 @@ def nan_at(cfg: ModelConfig, layout: Layout, at: int) -> dict[str, Any]:
 
         def spoil(stage: Any) -> None:
             if ranks.rank == 0:
-                next(iter(stage.parameters())).grad.to_local().view(-1)[0] = float("nan")
+                local(next(iter(stage.parameters())).grad).view(-1)[0] = float("nan")
 
         def everything() -> list[np.ndarray]:
             moments = [m for s in engine.optimizer.state.values() for m in s.values()]
@@ -431,7 +439,7 @@ def run_training(config: str, changes: tuple[str, ...], until: int | None) -> di
 
         def spoil(step: int, stage: Any) -> None:
             if step in at and ranks.rank == 0:
-                next(iter(stage.parameters())).grad.to_local().view(-1)[0] = float("nan")
+                local(next(iter(stage.parameters())).grad).view(-1)[0] = float("nan")
 
         with Watcher(cfg.out, ranks.rank == 0, run.steps, console=Console(quiet=True)) as watcher:
             watcher.resume(run.step)

@@ -216,6 +216,11 @@ def test_validation_with_seven_windows_on_four_ranks(tmp_path: Any) -> None:
     )
 
 
+def test_one_rank_alone_shards_only_what_it_must_cast() -> None:
+    assert cases.on_ranks(1, cases.kinds_of_parameters, "float32") == [{"Tensor"}]
+    assert cases.on_ranks(1, cases.kinds_of_parameters, "bfloat16") == [{"DTensor"}]
+
+
 def test_bfloat16_trains_float32_master_weights() -> None:
     """ml-by-hand 85, AReaL 1292: in bfloat16 itself an RMSNorm weight at 1 never moves."""
     found = cases.on_ranks(1, cases.bfloat16_norms, 100)[0]
