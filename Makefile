@@ -193,6 +193,12 @@ bench-peers: install  ## the peers of bench-dedup and bench-tokenizer, in .venv-
 	@test -x .venv-text-dedup/bin/python || $(PYTHON) -m venv .venv-text-dedup
 	@.venv-text-dedup/bin/pip install --quiet --disable-pip-version-check --no-deps -r bench/dedup_textdedup.txt
 
+.PHONY: bench-pipeline
+bench-pipeline: install java  ## WARC files to deduplicated documents beside datatrove, one core and two
+	@test -x .venv-datatrove/bin/python || $(PYTHON) -m venv .venv-datatrove
+	@.venv-datatrove/bin/pip install --quiet --disable-pip-version-check --no-deps -r bench/pipeline_peers.txt
+	@$(PY) -m bench.pipeline --data $(SHARED)/data
+
 .PHONY: release-readers
 release-readers: install  ## what tests load a release with (datasets, polars, duckdb), in .venv-readers
 	@test -x .venv-readers/bin/python || $(PYTHON) -m venv .venv-readers

@@ -21,8 +21,8 @@ BENCHES = (
     *("parallel", "stem", "decontaminate"),
     *("tokenizer", "tokens", "train"),
 )
-# Run where they are named, on data of their own making.
-LONG = ("dedup_scale", "distribution_scale")
+# Run where they are named: minutes, and the first two on data of their own making.
+LONG = ("dedup_scale", "distribution_scale", "pipeline")
 DOC = Path(__file__).resolve().parent.parent / "docs/bench.md"
 COLUMNS = (
     "case",
@@ -34,6 +34,7 @@ COLUMNS = (
     "unit",
     "n",
     "pairs",
+    "step",
     "target",
     "ok",
     "peer",
@@ -47,7 +48,7 @@ def lines_of(name: str, data: str) -> list[dict[str, Any]]:
     Raises:
         subprocess.CalledProcessError: the bench failed.
     """
-    given = [] if name in LONG else ["--data", data]
+    given = [] if name in LONG[:2] else ["--data", data]
     done = subprocess.run(
         [sys.executable, "-m", f"bench.{name}", *given],
         check=True,
