@@ -140,6 +140,9 @@ soak: install java lmplz  ## long runs
 bench-extract: install  ## extraction: F1 and ms a page beside trafilatura and resiliparse
 	@$(PY) -m bench.extract --data $(SHARED)/data
 
+bench-glance: install  ## languages before extraction: foreign pages caught, wanted ones lost, ms a page
+	@$(PY) -m bench.glance --data $(SHARED)/data
+
 bench-encoding: install  ## charsets: share of files decoded to the gold text
 	@$(PY) -m bench.encoding --data $(SHARED)/data
 
@@ -193,7 +196,7 @@ bench-peers: install  ## the peers of bench-dedup and bench-tokenizer, in .venv-
 	@test -x .venv-text-dedup/bin/python || $(PYTHON) -m venv .venv-text-dedup
 	@.venv-text-dedup/bin/pip install --quiet --disable-pip-version-check --no-deps -r bench/dedup_textdedup.txt
 
-.PHONY: bench-pipeline
+.PHONY: bench-pipeline bench-glance
 bench-pipeline: install java  ## WARC files to deduplicated documents beside datatrove, one core and two
 	@test -x .venv-datatrove/bin/python || $(PYTHON) -m venv .venv-datatrove
 	@.venv-datatrove/bin/pip install --quiet --disable-pip-version-check --no-deps -r bench/pipeline_peers.txt

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 BENCHES = (
-    *("read", "encoding", "extract", "wikipedia", "code", "language", "dedup"),
+    *("read", "encoding", "glance", "extract", "wikipedia", "code", "language", "dedup"),
     *("perplexity", "quality", "signals", "distribution", "distribution_effect", "ngrams"),
     *("parallel", "stem", "decontaminate"),
     *("tokenizer", "tokens", "train"),

@@ -11,29 +11,26 @@ Left out: `resource` and `conversion` records (the latter are ready text, a matt
 counted by type, as all but responses are); a text's language and quality, which later stages judge.
 """
 
-import dataclasses
 import datetime
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from skypile.kernels import charset, paragraphs, warc
+from skypile.errors import ConfigError
+from skypile.kernels import language, paragraphs, warc
+from skypile.kernels.blocklist import BLOCKED_DOMAIN, BLOCKED_URL
 from skypile.kernels.dates import UNDATED, after_cutoff
 from skypile.kernels.html import DEFAULT_LIMITS, Limits
-from skypile.kernels.ids import doc_id
-from skypile.kernels.pages import document_row, html_file, record_row, refusal
-from skypile.kernels.sandbox import Failure, Sandbox
 from skypile.settings import setting
-from skypile.stage import NO_HINTS, Cut, Hints, Read, Relate, Related, Row, Stage
+from skypile.stage import Cut, Read, Relate, Related, Row, Stage
+from skypile.stages.extract_gate import FOREIGN, Gate, Wanted
+from skypile.stages.extract_read import ExtractKernel
 from skypile.tables import Table, field, verdict_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-MAX_DAMAGES_LISTED = 1000  # of a slice
 
 REPEATS = Table(
     "repeated_records",
@@ -78,6 +75,36 @@ class Config:
     )
     max_memory_bytes: int = setting(
         4 << 30, piece="read", low=256 << 20, help="address space of the extracting process"
+    )
+    languages: tuple[str, ...] = setting(
+        (),
+        piece="read",
+        help="before extraction: pages that plainly show another language are foreign; none named, "
+        "no page is",
+    )
+    foreign_min_prob: float = setting(
+        0.9, piece="read", low=0.5, high=1, help="how probable the other language must be"
+    )
+    foreign_min_letters: int = setting(
+        200,
+        piece="read",
+        low=1,
+        help="a page that shows fewer is extracted, and judged later",
+    )
+    lid_model: str = setting(
+        "",
+        piece=None,
+        path=True,
+        help="fastText model on every host; empty: the installed one",
+    )
+    lid_sha256: str = setting(
+        language.LID_SHA256, piece="read", help="SHA-256 of the model, which every host checks"
+    )
+    blocklist: str = setting(
+        "",
+        piece="read",
+        content=True,
+        help="a list compiled by `skypile blocklist`, looked up before a page is decoded",
     )
     latest_date: datetime.date = setting(
         datetime.date(2030, 12, 31),
@@ -128,6 +155,11 @@ class Config:
         "crawl_date", piece="cut", choices=UNDATED, help="what dates a page that has no date"
     )
 
+    def gate(self) -> Gate:
+        """What comes before extraction, opened."""
+        wanted = Wanted(self.languages, self.foreign_min_prob, self.foreign_min_letters)
+        return Gate(wanted, self.lid_model, self.lid_sha256, self.blocklist)
+
     def limits(self) -> Limits:
         """The structural limits, as the extractor takes them."""
         return Limits(
@@ -138,98 +170,16 @@ class Config:
         )
 
 
-class ExtractKernel:
-    """Reads slices of WARC or HTML files; one child process extracts, page by page."""
+def validate(config: Config) -> None:
+    """Whether the model and the list that the settings name are there and usable.
 
-    def __init__(self, config: Config, wanted: Callable[[str], bool]) -> None:
-        self._config, self._wanted = config, wanted
-        self._limits = config.limits()
-        self._sandbox = Sandbox(config.max_cpu_seconds, config.max_memory_bytes)
-        self._log: Row = {}
-
-    def close(self) -> None:
-        """End the child process."""
-        self._sandbox.close()
-
-    def log(self) -> Row:
-        """What the slice just read held."""
-        return self._log
-
-    def __call__(
-        self,
-        stream: Any,
-        *,
-        source: str,
-        format: str,
-        path: str,
-        start: int,
-        first_ordinal: int,
-        hints: Hints = NO_HINTS,
-    ) -> Iterator[tuple[Row, Row | None]]:
-        """The judged records of one slice, in order."""
-        counts: Counter[str] = Counter()
-        reader: Any = ()
-        if format == "warc":
-            reader = warc.WarcReader(
-                stream,
-                start=start,
-                first_ordinal=first_ordinal,
-                max_record_bytes=self._config.max_record_bytes,
-                file_head=getattr(stream, "file_head", None),
-            )
-        else:
-            reader = [html_file(stream.read())]
-        passed_over: Counter[str] = Counter()
-        for record in reader:
-            counts["records"] += 1
-            if record.type != "response":
-                passed_over[record.type] += 1
-                continue
-            name = doc_id(source, path, record.ordinal)
-            if not self._wanted(name):
-                counts["sampled_out"] += 1
-                continue
-            counts["judged"] += 1
-            yield self._judge(record, name, source, path)
-        damages = [dataclasses.asdict(d) for d in getattr(reader, "damages", [])]
-        if len(damages) > MAX_DAMAGES_LISTED:  # garbage has as many as one makes it have
-            last = damages[MAX_DAMAGES_LISTED]
-            more = len(damages) - MAX_DAMAGES_LISTED
-            damages[MAX_DAMAGES_LISTED:] = [{**last, "detail": f"and {more - 1:,} more places"}]
-        self._log = {
-            **{k: counts[k] for k in ("records", "judged", "sampled_out")},
-            "passed_over": sorted(passed_over.items()),
-            "damages": damages,
-        }
-
-    def _judge(
-        self, record: warc.Record, name: str, source: str, path: str
-    ) -> tuple[Row, Row | None]:
-        row = record_row(record, name, source, path)
-        crawled_at = row["crawled_at"]
-        reason, detail = refusal(record, self._config.max_page_bytes)
-        if reason:
-            return {**row, "reason": reason, "detail": detail}, None
-        decoded = charset.decode(
-            record.payload,
-            record.header_charset,
-            max_replaced_fraction=self._config.max_replaced_fraction,
-        )
-        if decoded is None:
-            return {**row, "reason": "undecodable"}, None
-        latest = (
-            min(self._config.latest_date, crawled_at.date())
-            if crawled_at
-            else (self._config.latest_date)
-        )
-        page = self._sandbox.extract(
-            decoded.text, url=row["url"], limits=self._limits, latest_date=latest.isoformat()
-        )
-        if isinstance(page, Failure):
-            return {**row, "reason": "extraction_limit", "detail": page.reason}, None
-        if page is None or not page.blocks:
-            return {**row, "reason": "empty", "detail": "no main text found"}, None
-        return {**row, "kept": True}, document_row(row, page, decoded)
+    Raises:
+        SkypileError: one is not.
+    """
+    try:
+        config.gate()
+    except ValueError as e:
+        raise ConfigError(f"[extract] {e}") from e
 
 
 def make_read_kernel(config: Config, wanted: Callable[[str], bool]) -> ExtractKernel:
@@ -300,7 +250,10 @@ STAGE = Stage(
         "http_error",
         "not_html",
         "empty",
+        BLOCKED_DOMAIN,
+        BLOCKED_URL,
         "undecodable",
+        FOREIGN,
         "extraction_limit",
         "duplicate_record",
         "after_cutoff",
@@ -308,6 +261,7 @@ STAGE = Stage(
         "too_short",
         "no_paragraph_run",
     ),
+    validate=validate,
     read=Read(
         make_kernel=make_read_kernel,
         formats={"warc": warc.record_boundaries, "html": None},
@@ -325,6 +279,7 @@ STAGE = Stage(
         make_kernel=make_cut_kernel,
     ),
     libraries=(
+        "fasttext-community",
         "fastwarc",
         "resiliparse",
         "trafilatura",

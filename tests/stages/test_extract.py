@@ -324,7 +324,11 @@ def test_no_setting_is_dead() -> None:
         "undated",
     }
     backstops = {"max_cpu_seconds", "max_memory_bytes"}
-    assert {f.name for f in fields(Config)} == {*READ_CHANGES, *cut, *backstops}
+    gate = {
+        *("languages", "foreign_min_prob", "foreign_min_letters"),
+        *("lid_model", "lid_sha256", "blocklist"),
+    }  # test_extract_gate.py
+    assert {f.name for f in fields(Config)} == {*READ_CHANGES, *cut, *backstops, *gate}
 
 
 def test_hosts_and_dates() -> None:
