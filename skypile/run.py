@@ -15,8 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from skypile import tasks
 from skypile.building import publish_models
 from skypile.config import Config
@@ -35,10 +33,11 @@ from skypile.manifests import (
 )
 from skypile.parts import PartFiles
 from skypile.planning import Planner
+from skypile.progress import took
 from skypile.reader import save_record
+from skypile.relating import tables_of
 from skypile.settings import settings_of
-from skypile.stage import EarlierRun, FitInput, Stage
-from skypile.tables import Table
+from skypile.stage import FitInput, Stage
 from skypile.tasks.base import added
 
 if TYPE_CHECKING:
@@ -192,8 +191,11 @@ class Run:
         if due:
             from skypile.spark import run_tasks
 
-            done = run_tasks(self._start_spark(), tasks.run_task, due, f"{name} {source}")
+            spark, amount, begun = self._start_spark(), tasks.amount_of(due), time.monotonic()
+            done = run_tasks(spark, tasks.run_task, due, f"{name} {source}", amount)
             receipts.update({r["key"]: r for r in done})
+            spent = time.monotonic() - begun
+            self._say(f"{name} {source}: {took(tasks.done_of(done) or amount, spent)}")
         in_order = [
             {**r, "files": [{**f, "part": task.part} for f in r["files"]]}
             for task in todo
@@ -234,53 +236,19 @@ class Run:
         return round((time.monotonic() - self._begun) * 1000)
 
     def _relate(self, stage: Stage, expected: Expected) -> None:
-        from skypile.spark import narrow_frame, run_tasks, text_mapper, write_aligned
+        from skypile.relating import relate
 
-        assert stage.relate
         todo = [
             task
             for source in self.lineage.sources_of(stage, "relate")
             for task in self._aligned_tasks(stage, "relate", source, expected)
         ]
-        self._say(f"{stage.name}.relate {CORPUS}: {len(todo)} parts")
-        spark = self._start_spark()
-        parts = [t.files for t in todo]
-        tables = self._tables()
-        frame = narrow_frame(spark, parts, stage.relate.reads, tables)
-        beside = stage.reads_if_there("relate")
-        more: list[Any] = [text_mapper(spark, parts, beside)] if stage.relate.texts else []
-        if against := stage.relate.against:
-            more.append(
-                [
-                    EarlierRun(
-                        e.name,
-                        narrow_frame(spark, e.parts, against.reads, tables, without="documents"),
-                        text_mapper(spark, e.parts, beside) if e.texts else None,
-                    )
-                    for e in self.lineage.earlier_runs(stage)
-                ]
-            )
-        if stage.relate.sources:
-            more.append(self.lineage.source_facts(stage))
-        related = stage.relate.relate(self.config.settings[stage.name], frame, *more)
-        facts = json.loads(json.dumps(related.facts))
-        if facts != dict(related.facts):
-            raise TypeError(f"stage {stage.name}: facts must survive JSON: {related.facts!r}")
-        receipts: list[dict[str, Any]] = []
-        if related.frame is not None and stage.relate.table:
-            write = partial(_write_related, spark.sparkContext.broadcast(todo))
-            written = write_aligned(spark, related.frame, len(todo), write, stage.relate.table)
-            receipts = [json.loads(r) for r in written]
-        if stage.relate.table:
-            have = {(f["source"], f["part"]) for r in receipts for f in r["files"]}
-            silent = [t for t in todo if (t.source, t.part) not in have]
-            receipts += run_tasks(spark, _write_nothing, silent, f"{stage.name}.relate")
-            order = {(t.source, t.part): i for i, t in enumerate(todo)}
-            receipts.sort(key=lambda r: order[r["files"][0]["source"], r["files"][0]["part"]])
+        name = f"{stage.name}.relate {CORPUS}"
+        self._say(f"{name}: {len(todo)} parts")
+        spark, begun = self._start_spark(), time.monotonic()
+        receipts, facts = relate(self.config, self.lineage, spark, stage, todo, name)
+        self._say(f"{name}: {took(tasks.amount_of(todo), time.monotonic() - begun)}")
         self._commit(stage, "relate", CORPUS, expected, receipts, facts)
-
-    def _tables(self) -> dict[str, Table]:
-        return {t.name: t for s in self.config.stages for p in s.pieces() for t in s.writes(p)}
 
     def _fit(self, stage: Stage, expected: Expected) -> None:
         """Fit models on the driver, from texts that tasks select; they are files of the run."""
@@ -296,7 +264,7 @@ class Run:
         facts: Mapping[str, Any] = {}
         if parts:
             spark = self._start_spark()
-            frame = narrow_frame(spark, parts, stage.fit.reads, self._tables())
+            frame = narrow_frame(spark, parts, stage.fit.reads, tables_of(self.config))
             run_all = partial(run_tasks, spark, tasks.fetch, label=f"{name} texts")
             with tempfile.TemporaryDirectory(prefix="skypile-fit-") as work:
                 texts = partial(tasks.texts_of, parts, run_all, expected.fingerprint)
@@ -321,14 +289,6 @@ class Run:
 
 def _receipt(files: Iterable[FileEntry]) -> dict[str, Any]:
     return {"files": [asdict(f) for f in files], "counts": {}, "work": {}}
-
-
-def _write_related(todo: Any, index: int, rows: pa.Table) -> str:
-    return json.dumps(tasks.write_related(todo.value[index], rows))
-
-
-def _write_nothing(task: tasks.AlignedTask) -> dict[str, Any]:
-    return tasks.write_related(task, None)
 
 
 def _place(piece: str, expected: Expected, files: PartFiles) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,7 +29,7 @@ from pyspark.sql.types import IntegerType, LongType, StringType, StructField, St
 from skypile import errors
 from skypile.errors import SkypileError
 from skypile.parts import KEY_ROW_BITS, PartFiles
-from skypile.progress import progress
+from skypile.progress import NO_AMOUNT, Amount, Report, progress
 from skypile.stage import Kernel, TextMapper
 from skypile.tables import Table
 
@@ -81,9 +82,15 @@ def session(master: str, driver_memory: str, conf: Mapping[str, str]) -> SparkSe
 
 
 def run_tasks(
-    spark: SparkSession, function: Callable[[T], R], tasks: Sequence[T], label: str
+    spark: SparkSession,
+    function: Callable[[T], R],
+    tasks: Sequence[T],
+    label: str,
+    amount: Amount = NO_AMOUNT,
 ) -> list[R]:
     """`function` of each task, each in a Spark task of its own, in order.
+
+    amount: what the tasks work on together, for the rate that is shown meanwhile.
 
     Raises:
         SkypileError: as a task raised it, with its message. Any other failure of a task raises
@@ -92,19 +99,31 @@ def run_tasks(
     if not tasks:
         return []
     context = spark.sparkContext
-    group = f"{label}-{uuid.uuid4().hex}"
-    with progress(label, len(tasks), "parts") as report, _watching(spark, group, report):
+    with progress(label, len(tasks), "parts", amount) as report, _Watching(spark, label, report):
         try:
             return context.parallelize(tasks, len(tasks)).map(function).collect()
         except Exception as e:
             raise translated(e) from e
 
 
-class _watching:
+@contextmanager
+def watched(spark: SparkSession, label: str, amount: Amount) -> Iterator[None]:
+    """While it is entered, progress of whatever jobs run from this thread: of a corpus-wide piece,
+    whose jobs are several, and whose tasks are known job by job.
+    """
+    with (
+        progress(label, 0, "Spark tasks so far", amount, grows=True) as report,
+        _Watching(spark, label, report),
+    ):
+        yield
+
+
+class _Watching:
     """Reports the finished tasks of a job group until it is left."""
 
-    def __init__(self, spark: SparkSession, group: str, report: Callable[[int], None]) -> None:
-        self._context, self._group, self._report = spark.sparkContext, group, report
+    def __init__(self, spark: SparkSession, label: str, report: Report) -> None:
+        self._context, self._report = spark.sparkContext, report
+        self._group = f"{label}-{uuid.uuid4().hex}"
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -125,7 +144,9 @@ class _watching:
                 if (info := tracker.getJobInfo(job))
                 for stage in info.stageIds
             ]
-            self._report(sum(s.numCompletedTasks for s in stages if s))
+            there = [s for s in stages if s]
+            done = sum(s.numCompletedTasks for s in there)
+            self._report(done, sum(s.numTasks for s in there) or None)
 
 
 def translated(error: Exception) -> Exception:

@@ -79,7 +79,7 @@ def no_spark(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     import skypile.spark
 
     monkeypatch.setattr(
-        skypile.spark, "run_tasks", lambda spark, function, tasks, label: [*map(function, tasks)]
+        skypile.spark, "run_tasks", lambda spark, function, tasks, *_: [*map(function, tasks)]
     )
     return lambda: None
 

@@ -47,7 +47,7 @@ def main() -> None:
     ):
         for name in names:
             setattr(owner, name, counted(getattr(owner, name)))
-    skypile.spark.run_tasks = lambda spark, function, tasks, label: [*map(function, tasks)]
+    skypile.spark.run_tasks = lambda spark, function, tasks, *_: [*map(function, tasks)]
     config = toy.make_config(base, part_bytes=2_000, **SECTIONS)
     run_config(config, lambda: None, say=lambda _: None)  # type: ignore[arg-type, return-value]
     print("operations", operations)

@@ -1,5 +1,6 @@
 """The Spark plumbing: rows go out by name and come back to their parts; no text in a plan."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
+from skypile import progress
+from skypile import spark as plumbing
 from skypile.errors import InputError
-from skypile.spark import assert_narrow, narrow_frame, run_tasks, write_aligned
+from skypile.progress import Amount
+from skypile.spark import assert_narrow, narrow_frame, run_tasks, watched, write_aligned
 from skypile.tables import DOCUMENTS
 from tests import toy
 from tests.test_run import LINES, run
@@ -34,6 +38,23 @@ def test_tasks_come_back_in_order_and_their_errors_as_raised(spark: "SparkSessio
         run_tasks(spark, refuse, ["a.gz"], "refuse")
     with pytest.raises(Exception, match="ZeroDivisionError"):
         run_tasks(spark, (1).__floordiv__, [0], "zero")
+
+
+def test_jobs_of_a_corpus_wide_piece_are_watched(
+    spark: "SparkSession", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(plumbing, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(progress, "LINE_EVERY_SECONDS", 0.0)
+    with watched(spark, "dedup.relate", Amount(6, "documents")):
+        spark.sparkContext.parallelize(range(6), 6).map(_slow).collect()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("dedup.relate: ")
+    assert any("/6 Spark tasks so far, " in line for line in lines)
+
+
+def _slow(x: int) -> int:
+    time.sleep(0.2)
+    return x
 
 
 def test_a_corpus_wide_plan_holds_no_text(spark: "SparkSession") -> None:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from skypile.contents import check_same
+from skypile.tasks.amounts import amount_of, done_of
 from skypile.tasks.base import AlignedTask, PieceTask, ReadTask, check_code, code_of
 from skypile.tasks.cut import cut_part
 from skypile.tasks.measure import measure_part
@@ -19,8 +20,10 @@ __all__ = [
     "AlignedTask",
     "PieceTask",
     "ReadTask",
+    "amount_of",
     "check_code",
     "code_of",
+    "done_of",
     "fetch",
     "run_task",
     "texts_of",

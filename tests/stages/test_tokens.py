@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +195,7 @@ def test_a_retried_task_leaves_nothing_behind(
             raise OSError("the disk is gone")
         return real(values)
 
-    def run_tasks(spark: Any, function: Callable[[Any], Any], todo: Any, label: str) -> list[Any]:
+    def run_tasks(spark: Any, function: Any, todo: Any, label: str, *_: Any) -> list[Any]:
         done = []
         for task in todo:
             armed[0] = label in ("tokens encode", "tokens shards")
