@@ -154,7 +154,8 @@ first stays.
 """.strip()
 TRAINER = "`python -m model.train CONFIG`; `--set section.key=value` changes one key."
 EXIT_CODES = """
-`skypile COMMAND --help` says the same. Exit codes: 0, done; 1, nothing was found, or what was asked
+`skypile COMMAND --help` says the same; `skypile --verbose COMMAND` adds tracebacks and Spark's own
+messages to errors. Exit codes: 0, done; 1, nothing was found, or what was asked
 for is not so; 2, the command, the configuration or the input cannot be meant.
 
 This page is made from the code by `make docs`; a test keeps it true.

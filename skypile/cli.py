@@ -1,7 +1,9 @@
 """The `skypile` command."""
 
 import json
+import os
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,13 +24,32 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Web crawls, books, papers and code to a bilingual pretraining corpus.",
 )
 
 shards_app = typer.Typer(no_args_is_help=True, help="Token shards: check them, export them.")
 app.add_typer(shards_app, name="shards")
 app.add_typer(look_app)  # without a name: its commands are this one's
 app.add_typer(release_app)
+
+VERBOSE = "SKYPILE_VERBOSE"  # in the environment, where jobs under spark-submit find it as well
+
+
+@app.callback()
+def options(
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="with the tracebacks of errors, and Spark's warnings"),
+    ] = False,
+) -> None:
+    """Web crawls, books, papers and code to a bilingual pretraining corpus.
+
+    Errors are one line on standard error: what, where, what to do. Exit codes: 0, done; 1, nothing
+    was found, or what was asked for is not so; 2, the command, the configuration, the input or the
+    run is wrong.
+    """
+    if verbose:
+        os.environ[VERBOSE] = "1"
+
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="the run's TOML file")]
 Master = Annotated[str | None, typer.Option(help="Spark master, instead of the configuration's")]
@@ -313,6 +334,8 @@ def main() -> Any:
     try:
         return app(standalone_mode=True)
     except SkypileError as e:
+        if os.environ.get(VERBOSE):
+            traceback.print_exc()
         # Unbroken lines: a path that is broken cannot be copied.
         console = Console(stderr=True)
         console.print(f"error: {e}", style="red", markup=False, highlight=False, soft_wrap=True)

@@ -73,8 +73,10 @@ def session(master: str, driver_memory: str, conf: Mapping[str, str]) -> SparkSe
             builder = builder.config("spark.driver.host", "127.0.0.1")
         builder = builder.config("spark.ui.enabled", "false")
         builder = builder.config("spark.ui.showConsoleProgress", "false")
-        quiet = f"-Dlog4j2.configurationFile=file:{Path(__file__).with_name('log4j2.properties')}"
-        builder = builder.config("spark.driver.extraJavaOptions", quiet)
+        if not os.environ.get("SKYPILE_VERBOSE"):
+            file = Path(__file__).with_name("log4j2.properties")
+            quiet = f"-Dlog4j2.configurationFile=file:{file}"
+            builder = builder.config("spark.driver.extraJavaOptions", quiet)
     # Rows of shingles are long: without a bound in bytes 10,000 of them go to Python at a time.
     for key, value in {"spark.sql.execution.arrow.maxBytesPerBatch": "64m", **conf}.items():
         builder = builder.config(key, value)

@@ -249,3 +249,14 @@ def test_the_job_runs_under_spark_submit(finished: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     # spark-submit prints what Python prints, on either stream, on its standard output
     assert "extract.read web: up to date" in done.stdout + done.stderr
+
+
+def test_verbose_adds_the_traceback_and_nothing_else(tmp_path: Path) -> None:
+    plain = skypile("funnel", str(tmp_path))
+    said = skypile("--verbose", "funnel", str(tmp_path))
+    assert plain.returncode == said.returncode == 2
+    assert len(plain.stderr.splitlines()) == 1
+    assert plain.stderr.startswith("error: ")
+    assert said.stderr.startswith("Traceback")
+    assert said.stderr.endswith(plain.stderr)
+    assert plain.stdout == said.stdout == ""
