@@ -29,6 +29,7 @@ from skypile.kernels.ids import doc_id
 from skypile.parts import PartFiles, TableWriter, corpus_part
 from skypile.stage import Model
 from skypile.stages import tokens
+from skypile.tasks import collect_less
 
 REPO = Path(__file__).resolve().parent.parent
 ROUNDS = 5
@@ -92,6 +93,8 @@ def main() -> None:
         for kind in KINDS:
             texts = list(texts_of(data, kind))
             parts = write_corpus(root, kind, texts)
+
+            collect_less()  # as a task of the stage does
 
             def ours(kind: str = kind, parts: list[PartFiles] = parts) -> None:
                 given = BuildInput(

@@ -14,7 +14,7 @@ from skypile.lineage import build_path, model_path
 from skypile.manifests import CORPUS, MODELS, SHARDS, FileEntry
 from skypile.parts import PartFiles
 from skypile.stage import Model, Stage
-from skypile.tasks import check_code, code_of
+from skypile.tasks import check_code, code_of, collect_less
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -60,6 +60,7 @@ def build(
 
 
 def _checked(stage: Stage, code: str, function: Callable[[Any], Any], task: Any) -> Any:
+    collect_less()
     check_code(stage, code)
     return function(task)
 

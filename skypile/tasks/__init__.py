@@ -8,7 +8,7 @@ from typing import Any
 
 from skypile.contents import check_same
 from skypile.tasks.amounts import amount_of, done_of
-from skypile.tasks.base import AlignedTask, PieceTask, ReadTask, check_code, code_of
+from skypile.tasks.base import AlignedTask, PieceTask, ReadTask, check_code, code_of, collect_less
 from skypile.tasks.cut import cut_part
 from skypile.tasks.measure import measure_part
 from skypile.tasks.read import read_part
@@ -23,6 +23,7 @@ __all__ = [
     "amount_of",
     "check_code",
     "code_of",
+    "collect_less",
     "done_of",
     "fetch",
     "run_task",
@@ -38,6 +39,7 @@ def run_task(task: PieceTask) -> dict[str, Any]:
         SkypileError: this process has other code, libraries, models or lists than the driver.
     """
     begun = time.monotonic()
+    collect_less()
     check_code(task.stage, task.code)
     check_same(task.contents)
     receipt = _done(task)
