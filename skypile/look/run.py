@@ -95,9 +95,9 @@ class Looked:
 
     @cached_property
     def cuts(self) -> list[str]:
-        """The stages that are done and give verdicts, in order."""
+        """The stages that are done and gave verdicts on any source, in order."""
         record = {s["name"]: s for s in self.reader.record["stages"]}
-        return [n for n in self.stages if "cut" in record[n]["pieces"]]
+        return [n for n in self.stages if record[n]["pieces"].get("cut")]
 
     def manifest(self, piece: str, source: str = CORPUS) -> Manifest | None:
         """The current manifest of a piece of a stage that is done; None where there is none."""

@@ -218,3 +218,14 @@ def test_a_url_with_brackets_is_shown_as_it_is() -> None:
     out = Console(file=io.StringIO(), width=100)
     show.fates([{"record": {"url": "https://a.example/[red]/[/b]", "path": "p"}}], out)
     assert "https://a.example/[red]/[/b]" in out.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_stage_that_no_source_has_gives_no_verdicts(run: str) -> None:
+    """A crawl alone has `ingest` in its record, with no source to read: the report has no step."""
+    looked = Looked(run)
+    assert looked.cuts == ["ingest", "language"]
+    idle = {"name": "code", "pieces": {"read": [], "cut": []}}
+    looked = Looked(run)
+    looked.reader.record["stages"].insert(0, idle)
+    looked.stages.insert(0, "code")
+    assert looked.cuts == ["ingest", "language"]
