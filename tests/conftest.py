@@ -51,7 +51,12 @@ def spark() -> "Iterator[SparkSession]":
     made = session(
         "local[2]",
         "1g",
-        {"spark.sql.shuffle.partitions": "2", "spark.default.parallelism": "2"},
+        {
+            "spark.sql.shuffle.partitions": "2",
+            "spark.default.parallelism": "2",
+            # Each plan is compiled for a few rows: the JVM's quick compiler is enough.
+            "spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1",
+        },
     )
     yield made
     made.stop()
