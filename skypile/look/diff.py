@@ -1,13 +1,16 @@
 """What changed between two runs: documents in and out, by reason, and the settings that differ.
 
 Documents are the same where their ids are: the source's name, the file's path in it, and the
-number of the record. Parts are compared one by one where both runs have the same parts, else a
-source at a time.
+number of the record. Parts are compared one by one where both runs have the same parts; else the
+fates of a source's records go to temporary files by the first digits of their ids, and these are
+compared one by one: what is held at a time is a part, or 1/256 of a source.
 """
 
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,9 +63,7 @@ class Difference:
 def difference(first: Looked, second: Looked) -> Difference:
     """What changed from one run to another; all documents of both are compared."""
     found = Difference()
-    for ours, theirs in _pairs(first, second):
-        a = {k: v for part in ours for k, v in _fates(first, part)}
-        b = {k: v for part in theirs for k, v in _fates(second, part)}
+    for a, b in _compared(first, second):
         for doc_id in sorted(a.keys() | b.keys()):
             before, after = a.get(doc_id, ("", ABSENT)), b.get(doc_id, ("", ABSENT))
             found.first += before[1] == KEPT
@@ -79,15 +80,52 @@ def difference(first: Looked, second: Looked) -> Difference:
     return found
 
 
-def _pairs(first: Looked, second: Looked) -> Iterator[tuple[list[Part], list[Part]]]:
-    """Parts that hold the same documents, else all of a source."""
+def _compared(first: Looked, second: Looked) -> Iterator[tuple[dict[str, Fate], dict[str, Fate]]]:
+    """The fates of the same records in both runs, some at a time."""
     for source in dict.fromkeys((*first.reader.sources, *second.reader.sources)):
         ours, theirs = ([p for p in r.all_parts if p.source == source] for r in (first, second))
         digests = [[p.files["records"].sha256 for p in own] for own in (ours, theirs)]
         if digests[0] == digests[1]:
-            yield from (([a], [b]) for a, b in zip(ours, theirs, strict=True))
-        else:
-            yield ours, theirs
+            for part, other in zip(ours, theirs, strict=True):
+                yield dict(_fates(first, part)), dict(_fates(second, other))
+            continue
+        with tempfile.TemporaryDirectory(prefix="skypile-diff-") as folder:
+            names: dict[Fate, int] = {}
+            sides = [Path(folder, side) for side in ("first", "second")]
+            for run, parts, side in zip((first, second), (ours, theirs), sides, strict=True):
+                side.mkdir()
+                for part in parts:
+                    spill(_fates(run, part), side, names)
+            known = list(names)
+            for bucket in range(BUCKETS):
+                a, b = (spilt(side / f"{bucket:02x}", known) for side in sides)
+                yield a, b
+
+
+BUCKETS = 256  # two digits of an id
+_ROW = np.dtype([("id", "S32"), ("fate", "<u4")])
+
+
+def spill(fates: Iterator[tuple[str, Fate]], folder: Path, names: dict[Fate, int]) -> None:
+    """Append records to the file of the first two digits of their ids. names: a number a fate."""
+    rows = np.array([(k, names.setdefault(fate, len(names))) for k, fate in fates], _ROW)
+    rows.sort(order="id")
+    digits = rows["id"].astype("S2")
+    named, starts = np.unique(digits, return_index=True)
+    for digit, some in zip(named.tolist(), np.split(rows, starts[1:]), strict=False):
+        with open(folder / digit.decode(), "ab") as out:
+            out.write(some.tobytes())
+
+
+def spilt(file: Path, names: Sequence[Fate]) -> dict[str, Fate]:
+    """The records of such a file; none where there is no file. names: the fates by number."""
+    if not file.exists():
+        return {}
+    rows = np.fromfile(file, _ROW)
+    return {
+        k.decode(): names[i]
+        for k, i in zip(rows["id"].tolist(), rows["fate"].tolist(), strict=True)
+    }
 
 
 def _fates(run: Looked, part: Part) -> Iterator[tuple[str, Fate]]:

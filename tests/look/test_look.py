@@ -13,7 +13,7 @@ from rich.console import Console
 from skypile import show
 from skypile.errors import NothingFoundError, SkypileError
 from skypile.look import search, terminal
-from skypile.look.diff import ABSENT, difference
+from skypile.look.diff import ABSENT, difference, spill, spilt
 from skypile.look.distributions import lengths
 from skypile.look.run import KEPT, Looked, sample_keys
 from skypile.look.samples import choose
@@ -165,6 +165,26 @@ def test_two_runs_differ_in_documents_by_reason_and_in_settings(
     small_run_again(tmp_path / "other", no_spark)
     less = difference(Looked(run), Looked(other))
     assert sum(n for (_, b), n in less.moves.items() if b[1] == ABSENT) == 1
+
+
+def test_fates_go_to_files_and_come_back_by_the_beginning_of_their_ids(tmp_path: Path) -> None:
+    """Where two runs have other parts: what is held at a time is a 256th of a source."""
+    rng = np.random.default_rng(5)
+    ids = [bytes(rng.integers(0, 256, 16, np.uint8)).hex() for _ in range(900)]
+    fates = [("", KEPT), ("dedup", "near_duplicate"), ("read", "空")]
+    all_of = {name: fates[i % 3] for i, name in enumerate(ids)}
+    names: dict[Any, int] = {}
+    for part in range(4):
+        own = list(all_of.items())[part::4]
+        spill(iter(own), tmp_path, names)
+    spill(iter([]), tmp_path, names)
+    found = {}
+    for file in sorted(tmp_path.iterdir()):
+        some = spilt(file, list(names))
+        assert {k[:2] for k in some} == {file.name}
+        found |= some
+    assert found == all_of
+    assert spilt(tmp_path / "none", list(names)) == {}
 
 
 def small_run_again(base: Path, no_spark: Any) -> None:
