@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,12 +48,28 @@ def load(path: Path, sample: float = 1.0) -> "Config":
     return load_config(path, all_stages()).sampled(sample)
 
 
-def start_spark(config: "Config", master: str | None) -> "SparkSession":
-    """The Spark session that a configuration asks for."""
+def start_spark(config: "Config", master: str | None, only: Sequence[str] = ()) -> "SparkSession":
+    """The Spark session that a configuration asks for, or the submission.
+
+    only: the stages that are to run, all where none is named.
+
+    Raises:
+        SkypileError: executors would not have the memory that these stages need.
+    """
+    from skypile.memory import check_executors
     from skypile.spark import session
 
     spark = config.spark
-    return session(master or spark.master, spark.driver_memory, spark.conf)
+    made = session(master or spark.master, spark.driver_memory, spark.conf)
+    context = made.sparkContext
+    try:
+        line = check_executors(config, context.master, dict(context.getConf().getAll()), only)
+    except SkypileError:
+        made.stop()
+        raise
+    if line:
+        say(f"memory: {line}")
+    return made
 
 
 @app.command()
@@ -75,7 +92,7 @@ def run(
         raise SkypileError("--stage and --upto exclude each other")
     loaded = load(config, sample).against(against or ())
     only = stages_upto(loaded, upto) if upto else stage or ()
-    run_config(loaded, lambda: start_spark(loaded, master), only, force=force, say=say)
+    run_config(loaded, lambda: start_spark(loaded, master, only), only, force=force, say=say)
 
 
 @app.command()
