@@ -1,4 +1,4 @@
-"""What skypile depends on, looked through: `python scripts/audit.py [--extras train] [--pip-audit P]`.
+"""What skypile depends on: `python scripts/audit.py [--extras train] [--pip-audit PROGRAM]`.
 
 * Pins: every distribution that skypile pulls in is in constraints.txt, in the version installed.
 * Licences: of each, by its own metadata, against ALLOWED. What says nothing is in KNOWN, by hand.

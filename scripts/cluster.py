@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,8 @@ def wait_for(daemon: dict[str, Any], pattern: str) -> re.Match[str]:
 
 def alive(daemon: dict[str, Any]) -> bool:
     """Whether the process is there and is that daemon, not another of the same number."""
-    try:
+    with suppress(ChildProcessError):
         os.waitpid(daemon["pid"], os.WNOHANG)  # where it is our child: a dead one is no process
-    except ChildProcessError:
-        pass
     process = Path(f"/proc/{daemon['pid']}")
     try:
         line = (process / "cmdline").read_bytes()
@@ -154,13 +153,9 @@ def up(given: argparse.Namespace) -> None:
         for number in range(1, given.workers + 1):
             home = folder / f"worker-{number}"
             arguments = ["--host", "127.0.0.1", "--cores", given.cores, "--memory", given.memory]
-            daemon = start(
-                f"worker {number}",
-                home,
-                [f"{package}.worker.Worker", *map(str, arguments), "--webui-port", "0"]
-                + [began["master"]],
-            )
-            added(daemon)
+            arguments += ["--webui-port", "0", began["master"]]
+            line = [f"{package}.worker.Worker", *map(str, arguments)]
+            added(start(f"worker {number}", home, line))
         for daemon in began["daemons"][1:]:
             wait_for(daemon, r"Successfully registered with master")
     except BaseException:

@@ -1,7 +1,7 @@
 """What a cluster gets: `python scripts/dist.py [--out dist] [--wheel-only]`.
 
-Writes the wheel, and `environment.tar.gz` for `spark-submit --archives environment.tar.gz#environment`
-with PYSPARK_PYTHON=./environment/bin/python: skypile out of that wheel and everything that it needs
+Writes the wheel, and `environment.tar.gz` for `spark-submit --archives FILE#environment` with
+PYSPARK_PYTHON=./environment/bin/python: skypile out of that wheel and everything that it needs
 on an executor, as this environment has it (so driver and executors have the same versions, which
 `skypile.tasks.check_code` insists on). Not in it: PySpark and Py4J, which Spark itself hands to its
 Python workers; the trainer's PyTorch; Python, which each host must have in this minor version.
@@ -71,9 +71,9 @@ def build_wheel(out: Path) -> Path:
         # With the setuptools that is here, if it is: then nothing is fetched.
         here = ["--no-build-isolation"] if importlib.util.find_spec("setuptools") else []
         made = Path(work) / "wheel"
+        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
         subprocess.run(
-            [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
-            + ["--no-deps", *here, "--wheel-dir", str(made), work],
+            [*pip, "--no-deps", *here, "--wheel-dir", str(made), work],
             check=True,
             env={**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH)},
         )

@@ -61,7 +61,7 @@ def start_spark(config: "Config", master: str | None, only: Sequence[str] = ()) 
 
     spark = config.spark
     made = session(master or spark.master, spark.driver_memory, spark.conf)
-    context = made.sparkContext
+    context: Any = made.sparkContext
     try:
         line = check_executors(config, context.master, dict(context.getConf().getAll()), only)
     except SkypileError:

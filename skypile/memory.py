@@ -23,7 +23,7 @@ from skypile.stage import Stage
 
 MIB = 1 << 20
 # Measured on runs of the sample and of the crawl (docs/cluster.md), rounded up.
-WORKER = 400 * MIB  # a Python worker with pyarrow, pandas, Numba and skypile, after narrow work
+WORKER = 512 * MIB  # a Python worker with pyarrow, pandas, Numba and skypile, after all stages
 CHILD = 600 * MIB  # the process that extracts pages; `max_memory_bytes` is its address space
 ADDRESS_SPACE = 3072 * MIB  # of one worker: what a limit by spark.executor.pyspark.memory counts
 TEXTS = 4 * ROW_GROUP_BYTES  # one row group in Arrow, as Python's strings, edited, as written
