@@ -14,6 +14,10 @@ CONFIG ?= conf/demo.toml
 SUBMIT ?= $(PY)
 # Extras of pyproject.toml. EXTRAS=dev leaves PyTorch out; the trainer's tests then skip.
 EXTRAS ?= dev,train,evaluate
+# A cluster on this machine (make cluster-up), or MASTER=yarn and the like.
+MASTER ?=
+CLUSTER ?= runs/cluster
+PACKED := dist/environment.tar.gz
 STAGES := $(foreach job,$(wildcard jobs/*.py),$(shell echo $(basename $(notdir $(job))) | cut -d_ -f2-))
 export PYSPARK_PYTHON := $(abspath $(PY))
 
@@ -110,6 +114,30 @@ bench-train: install  ## the trainer: tokens/s and memory beside litgpt, ZeRO-1,
 .PHONY: $(STAGES)
 $(STAGES): install java
 	$(SUBMIT) jobs/*_$@.py --config $(CONFIG)
+
+.PHONY: dist cluster-up cluster-down submit
+dist: install  ## the wheel and dist/environment.tar.gz, which executors of a cluster unpack
+	@$(PY) scripts/dist.py
+
+$(PACKED): pyproject.toml constraints.txt scripts/dist.py $(shell find skypile model -type f -not -path '*/__pycache__/*')
+	@$(MAKE) --no-print-directory dist
+
+cluster-up: install java  ## a Spark master and two workers on this machine (CLUSTER=runs/cluster, ARGS=)
+	@$(PY) scripts/cluster.py up --folder $(CLUSTER) $(ARGS)
+
+cluster-down: install  ## stop them
+	@$(PY) scripts/cluster.py down --folder $(CLUSTER)
+
+submit: submit/all  ## the whole pipeline to a cluster; one stage: submit/30_dedup (CONFIG, MASTER=spark://..., ARGS=--conf K=V)
+
+submit/%: install java $(PACKED)
+	@$(PY) scripts/cluster.py submit $* --folder $(CLUSTER) --config $(CONFIG) $(if $(MASTER),--master $(MASTER)) $(ARGS)
+
+.PHONY: audit
+audit: install  ## pins, licences and known vulnerabilities of what skypile depends on (EXTRAS_AUDITED=train,evaluate)
+	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && \
+	  .venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
+	@$(PY) scripts/audit.py --pip-audit .venv-audit/bin/pip-audit --extras "$(EXTRAS_AUDITED)"
 
 .PHONY: fmt lint docs test test-slow soak
 fmt: install  ## format the code

@@ -19,6 +19,7 @@ from skypile.files import Found, Root, SliceReader
 from skypile.kernels.streams import uncut
 from skypile.lineage import Lineage
 from skypile.manifests import Manifests
+from skypile.memory import check_executors
 from skypile.plan import find_files
 
 PROBE_BYTES = 1 << 20  # read from the start of each probed file
@@ -68,6 +69,8 @@ def check_config(config: Config, master: str | None, console: Console) -> None:
             f"{cost * size / 1e6 / 3.6e6:.3g}",
         )
     console.print(table)
+    if line := check_executors(config, master or config.spark.master, config.spark.conf):
+        console.print(f"memory    {line}", highlight=False, soft_wrap=True)
     if cores:
         need, have = cores * WORKER_BYTES, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         console.print(f"memory    {cores} workers of about 1 GiB, {have / 2**30:.1f} GiB here")

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from skypile.cli_look import AsJson, RunFolder
 from skypile.cli_look import app as look_app
 from skypile.cli_release import app as release_app
+from skypile.cli_shards import app as shards_app
 from skypile.errors import SkypileError
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-shards_app = typer.Typer(no_args_is_help=True, help="Token shards: check them, export them.")
 app.add_typer(shards_app, name="shards")
 app.add_typer(look_app)  # without a name: its commands are this one's
 app.add_typer(release_app)
@@ -68,12 +69,28 @@ def load(path: Path, sample: float = 1.0) -> "Config":
     return load_config(path, all_stages()).sampled(sample)
 
 
-def start_spark(config: "Config", master: str | None) -> "SparkSession":
-    """The Spark session that a configuration asks for."""
+def start_spark(config: "Config", master: str | None, only: Sequence[str] = ()) -> "SparkSession":
+    """The Spark session that a configuration asks for, or the submission.
+
+    only: the stages that are to run, all where none is named.
+
+    Raises:
+        SkypileError: executors would not have the memory that these stages need.
+    """
+    from skypile.memory import check_executors
     from skypile.spark import session
 
     spark = config.spark
-    return session(master or spark.master, spark.driver_memory, spark.conf)
+    made = session(master or spark.master, spark.driver_memory, spark.conf)
+    context: Any = made.sparkContext
+    try:
+        line = check_executors(config, context.master, dict(context.getConf().getAll()), only)
+    except SkypileError:
+        made.stop()
+        raise
+    if line:
+        say(f"memory: {line}")
+    return made
 
 
 @app.command()
@@ -96,7 +113,7 @@ def run(
         raise SkypileError("--stage and --upto exclude each other")
     loaded = load(config, sample).against(against or ())
     only = stages_upto(loaded, upto) if upto else stage or ()
-    run_config(loaded, lambda: start_spark(loaded, master), only, force=force, say=say)
+    run_config(loaded, lambda: start_spark(loaded, master, only), only, force=force, say=say)
 
 
 @app.command()
@@ -251,42 +268,6 @@ def pairs(
         if names:
             more = ", ..." if len(names) > 5 else ""
             print(f"{what}: {len(names):,} ({', '.join(names[:5])}{more})")
-
-
-ShardFolder = Annotated[
-    str, typer.Argument(help="folder or URI of shards, of one domain, or of a run")
-]
-
-
-@shards_app.command("verify")
-def shards_verify(
-    folder: ShardFolder,
-    tokenizer: Annotated[
-        str | None, typer.Option(help="the tokenizer.model that they must be made with")
-    ] = None,
-) -> None:
-    """Read all shards again: sizes, digests, sums, ends of documents, tokenizer."""
-    from skypile.shards import verify
-
-    found = verify(folder, tokenizer)
-    print(
-        ", ".join(f"{count:,} {what}" for what, count in found.items()) + ": as the manifests say"
-    )
-
-
-@shards_app.command("export")
-def shards_export(
-    folder: ShardFolder,
-    out: Annotated[str, typer.Argument(help="folder or URI to write")],
-    format_: Annotated[str, typer.Option("--format", help="megatron: .bin and .idx")],
-) -> None:
-    """Write the shards in another trainer's format."""
-    from skypile.megatron import export
-
-    if format_ != "megatron":
-        raise SkypileError(f"--format {format_}: known: megatron")
-    for prefix in export(folder, out):
-        print(prefix)
 
 
 @app.command()

@@ -56,13 +56,13 @@ def stages_upto(config: Config, last: str) -> list[str]:
     return known[: known.index(last) + 1]
 
 
-def job(stage: str) -> None:
+def job(stage: str | None = None) -> None:
     """The `main` of `jobs/NN_stage.py` under spark-submit: its options are those of
-    `skypile run` that matter for one stage.
+    `skypile run` that matter for one stage. Without a stage: of all of them.
     """
     from skypile.cli import load, say, start_spark
 
-    parser = argparse.ArgumentParser(description=f"skypile: stage {stage}")
+    parser = argparse.ArgumentParser(description=f"skypile: {stage or 'all stages'}")
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--sample", type=float, default=1.0)
     parser.add_argument("--force", action="store_true")
@@ -70,6 +70,7 @@ def job(stage: str) -> None:
     parser.add_argument("--against", action="append", help="an earlier run; repeatable")
     given = parser.parse_args()
     config = load(given.config, given.sample).against(given.against or ())
+    only = [stage] if stage else []
     run_config(
-        config, lambda: start_spark(config, given.master), [stage], force=given.force, say=say
+        config, lambda: start_spark(config, given.master, only), only, force=given.force, say=say
     )

@@ -30,6 +30,10 @@ class StaleError(SkypileError):
     """A table was made from inputs that have moved since, so it cannot be used or added up."""
 
 
+class DamagedError(StaleError):
+    """A committed file is not what was committed: missing, cut short, or with other bytes."""
+
+
 class BalanceError(SkypileError):
     """Rows in do not equal rows kept plus rows dropped by reason."""
 

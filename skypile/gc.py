@@ -6,12 +6,11 @@ that a run writes are looked at: whatever else lies in its folder stays. Never w
 work on it.
 """
 
-import json
 import re
 
 from skypile.files import Found
 from skypile.lock import held
-from skypile.manifests import Manifests
+from skypile.manifests import Manifests, parse_receipt
 from skypile.planning import PLAN
 from skypile.reader import RunReader
 
@@ -52,7 +51,7 @@ def _listed(reader: RunReader) -> set[str]:
             keep |= {f"manifests/{name}.json", manifest.files_at, f"{folder}/manifest.json"}
     for receipt in reader.root.walk("receipts"):
         if receipt.path.endswith(".json"):
-            written = json.loads(reader.root.read(receipt.path))["files"]
-            if all(f["path"] in files for f in written):
+            written = parse_receipt(reader.root.read(receipt.path))
+            if written and all(f["path"] in files for f in written["files"]):
                 keep.add(receipt.path)  # by it a part of raw input is known again
     return keep | files

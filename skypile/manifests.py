@@ -143,14 +143,24 @@ class Manifests:
         at = manifest.files_at
         if at in self._files:
             return self._files[at]
-        with self.root.open(at) as stream:
-            rows = pq.read_table(stream).to_pylist()
-        files = tuple(FileEntry(**row) for row in rows)
+        try:
+            with self.root.open(at) as stream:
+                rows = pq.read_table(stream).to_pylist()
+            files = tuple(FileEntry(**row) for row in rows)
+        except (FileNotFoundError, pa.ArrowException, OSError, TypeError) as e:
+            raise self._no_list(manifest, "cannot be read") from e
         if content_digest(manifest.tables, files, manifest.facts) != manifest.digest:
-            raise SkypileError(f"{self.root.at(at)} is not the list of files that was committed")
+            raise self._no_list(manifest, "is not the list of files that was committed")
         if self._remember:
             self._files[at] = files
         return files
+
+    def _no_list(self, manifest: Manifest, state: str) -> SkypileError:
+        path = _path(manifest.piece, manifest.source)
+        return SkypileError(
+            f"{self.root.at(manifest.files_at)} {state}; delete {self.root.at(path)} and run "
+            "again: parts that are whole are taken over"
+        )
 
     def commit(self, manifest: Manifest, files: Sequence[FileEntry]) -> None:
         """Make the files the tables of the piece. Also kept under the fingerprint, so that rows
@@ -200,7 +210,7 @@ class Manifests:
         found = self.root.walk(f"receipts/{piece}/{source}/{folder}")
         paths = [f.path for f in found if f.path.endswith(".json")]
         with ThreadPoolExecutor(READERS) as pool:
-            read = [json.loads(data) for data in pool.map(self.root.read, paths)]
+            read = [*filter(None, map(parse_receipt, pool.map(self.root.read, paths)))]
         sizes = self.root.sizes([f["path"] for r in read for f in r["files"]])
         receipts: dict[str, dict[str, Any]] = {}
         for receipt in read:
@@ -212,6 +222,15 @@ class Manifests:
         """Drop the receipts of a piece, so that it is computed anew."""
         for found in self.root.walk(f"receipts/{piece}/{source}/{folder}"):
             self.root.delete(found.path)
+
+
+def parse_receipt(data: bytes) -> dict[str, Any] | None:
+    """A receipt, None for half of one (a disk that was full): its part is done again."""
+    try:
+        found: dict[str, Any] = json.loads(data)
+        return found if found["files"] is not None and found["key"] else None
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _path(piece: str, source: str) -> str:

@@ -7,6 +7,7 @@ several stages commute: the removed sets are united and applied at once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skypile.errors import StaleError
+from skypile.errors import DamagedError, StaleError
 from skypile.files import HashingWriter, Root
 from skypile.kernels.ids import read_digest
 from skypile.manifests import FileEntry
@@ -62,19 +63,42 @@ class PartFiles:
         return pa.table(columns)
 
     def _read(self, table: str, names: Sequence[str]) -> pa.Table:
-        with self.run.open(self._checked(table)) as stream:
-            return pq.read_table(stream, columns=list(names))
+        path = self._checked(table)
+        with self._whole(table), self.run.open(path) as stream:
+            found = pq.read_table(stream, columns=list(names), page_checksum_verification=True)
+        if names and any(len(c) != self.paths[table].rows for c in found.columns):
+            raise self._damaged(table, "has columns of other lengths")  # a page's head, without sum
+        return found
 
     def _checked(self, table: str) -> str:
         entry = self.paths[table]
         size = self.run.size(entry.path)
         if size != entry.bytes:
             state = "is missing" if size is None else f"has {size:,} bytes, not {entry.bytes:,}"
-            raise StaleError(
-                f"{self.run.at(entry.path)} {state}: the run's files were changed from outside; "
-                f"run the stage that writes {table} again with --force"
-            )
+            raise self._damaged(table, state)
         return entry.path
+
+    def _damaged(self, table: str, state: str) -> DamagedError:
+        return DamagedError(
+            f"{self.run.at(self.paths[table].path)} {state}: the run's files were changed from "
+            f"outside; run the stage that writes table {table} again with --force"
+        )
+
+    @contextmanager
+    def _whole(self, table: str) -> Iterator[None]:
+        """Bytes that are no Parquet any more, or not those of their page's checksum, are damage;
+        what the reader's own code raises is not caught, since it runs outside.
+        """
+        try:
+            yield
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as e:
+            # Anything else that goes wrong with storage says so itself, and may be over next time.
+            entry = self.paths[table]
+            if self.run.size(entry.path) == entry.bytes and (
+                self.run.sha256(entry.path) == entry.sha256
+            ):
+                raise
+            raise self._damaged(table, f"cannot be read ({' '.join(str(e).split())[:200]})") from e
 
     def still_in(self) -> np.ndarray:
         """(rows,) bool: the documents that no earlier stage dropped."""
@@ -105,15 +129,18 @@ class PartFiles:
         """Rows of `documents` where `want` is true, a row group at a time: (row numbers, table of
         doc_id, text after edits, and `columns`).
         """
-        with self.run.open(self._checked("documents")) as stream:
-            file = pq.ParquetFile(stream)
+        path = self._checked("documents")
+        with self.run.open(path) as stream:
+            with self._whole("documents"):
+                file = pq.ParquetFile(stream, page_checksum_verification=True)
             first = 0
             for group in range(file.num_row_groups):
                 size = file.metadata.row_group(group).num_rows
                 rows = np.flatnonzero(want[first : first + size])
                 if len(rows):
                     names = list(dict.fromkeys(["doc_id", "text", *columns]))
-                    table = file.read_row_group(group, columns=names)
+                    with self._whole("documents"):
+                        table = file.read_row_group(group, columns=names)
                     table = table if len(rows) == size else table.take(rows)
                     rows = rows + first
                     yield rows, _edited(table, [removed[r] for r in rows])
@@ -158,6 +185,13 @@ def without_blocks(text: str, removed: Sequence[int]) -> str:
     return "\n".join(b for i, b in enumerate(blocks) if i not in gone)
 
 
+class _ParquetWriter(pq.ParquetWriter):  # type: ignore[misc]
+    """Finishes a file when it is closed, and only then."""
+
+    def __del__(self) -> None:
+        """Given up after an error (a disk that is full): nothing more is tried."""
+
+
 class TableWriter:
     """Writes one file of a table: row groups bounded in bytes and rows, hashed on the way."""
 
@@ -165,8 +199,11 @@ class TableWriter:
         self._path, self._schema = path, schema
         self._context = run.create(path)
         self._hashing = HashingWriter(self._context.__enter__())
-        self._writer = pq.ParquetWriter(
-            pa.PythonFile(self._hashing, mode="w"), schema, compression="zstd"
+        self._writer = _ParquetWriter(
+            pa.PythonFile(self._hashing, mode="w"),
+            schema,
+            compression="zstd",
+            write_page_checksum=True,  # a byte that flips on disk is no other row
         )
         self._held: list[pa.RecordBatch] = []
         self._held_bytes = self._held_rows = 0

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from skypile import tasks
 from skypile.building import publish_models
 from skypile.config import Config
+from skypile.damage import naming_who_wrote
 from skypile.deriving import derive
 from skypile.errors import StaleError
 from skypile.files import Root
@@ -78,7 +79,8 @@ class Run:
                 return  # what comes after is stale now; `funnel` says so
             for piece in stage.pieces():
                 for source in self.lineage.units(stage, piece):
-                    self._bring_up(stage, piece, source, stage in named, force)
+                    with naming_who_wrote(self.config.stages):
+                        self._bring_up(stage, piece, source, stage in named, force)
 
     def _bring_up(self, stage: Stage, piece: str, source: str, named: bool, force: bool) -> None:
         name = f"{stage.name}.{piece}"

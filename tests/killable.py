@@ -3,11 +3,14 @@ BASE N`. Without N it only counts the operations and prints how many there are.
 
 Part jobs run in this process, one after the other, so that every point between two writes can be
 hit exactly: before and after a file is opened, written, closed, renamed and listed.
+
+With KILLABLE_WAIT in the environment it says "waiting" and waits for that file, in its first part.
 """
 
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,6 +51,17 @@ def main() -> None:
         for name in names:
             setattr(owner, name, counted(getattr(owner, name)))
     skypile.spark.run_tasks = lambda spark, function, tasks, *_: [*map(function, tasks)]
+    if wait := os.environ.get("KILLABLE_WAIT"):
+        write = TableWriter.write
+
+        def waiting(*args: Any) -> None:
+            if not os.path.exists(wait):
+                print("waiting", flush=True)
+            while not os.path.exists(wait):
+                time.sleep(0.02)
+            write(*args)
+
+        TableWriter.write = waiting  # type: ignore[method-assign]
     config = toy.make_config(base, part_bytes=2_000, **SECTIONS)
     run_config(config, lambda: None, say=lambda _: None)  # type: ignore[arg-type, return-value]
     print("operations", operations)

@@ -6,6 +6,8 @@ cuts. Measured documents are counted in a file, so that tests see what was recom
 """
 
 import os
+import resource
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,8 @@ from skypile.tables import Table, field
 @dataclass(frozen=True, kw_only=True)
 class LinesConfig:
     crash_on: str = setting("", piece=None, help="a line that kills the task's process")
+    crash_how: str = setting("exit", piece=None, help="exit, signal or memory")
+    crash_once: str = setting("", piece=None, help="a file; where it is there, nothing is killed")
 
 
 class LinesKernel:
@@ -66,7 +70,7 @@ class LinesKernel:
                 continue
             log["judged"] += 1
             if self._config.crash_on and line == self._config.crash_on:
-                os._exit(9)
+                crash(self._config)
             record: Row = {
                 "doc_id": name,
                 "source": source,
@@ -86,6 +90,25 @@ class LinesKernel:
             }
             yield record, None if line.startswith("!") else to_document(record, line)
         self._log = {**log, "passed_over": [("comment", others)] if others else [], "damages": []}
+
+
+def crash(config: LinesConfig) -> None:
+    """End the process as it is told to; memory: beyond a limit on it, as Spark sets one."""
+    if config.crash_once:
+        if os.path.exists(config.crash_once):
+            return
+        with open(config.crash_once, "x"):
+            pass
+    match config.crash_how:
+        case "exit":
+            os._exit(9)
+        case "signal":  # as the kernel does that has no memory left
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "memory":
+            resource.setrlimit(resource.RLIMIT_AS, (4 << 30, resource.RLIM_INFINITY))
+            held = []
+            while True:
+                held.append(bytearray(256 << 20))
 
 
 def to_document(record: Row, line: str) -> Row:
