@@ -216,7 +216,8 @@ def test_a_threshold_reruns_its_cut_and_nothing_dearer(
     run_config(
         toy.make_config(tmp_path, run=NO_RELATE, trim={"divisor": 4}), no_spark, say=said.append
     )
-    assert said[2:] == ["lines.read web: up to date", "trim.cut web: 6 of 6 parts to do"]
+    assert said[2:4] == ["lines.read web: up to date", "trim.cut web: 6 of 6 parts to do"]
+    assert [line.partition(" in ")[0] for line in said[4:]] == ["trim.cut web: 120 documents"]
 
 
 def test_a_stale_table_is_not_added_up_and_not_built_on(
@@ -264,7 +265,8 @@ def test_a_crawl_that_grows_by_a_file_reads_only_what_is_new(
     toy.write_lines(tmp_path, "z.txt", [f"new {t}" for t in LINES])
     said: list[str] = []
     run_config(config, no_spark, say=said.append)
-    (line,) = (s for s in said if s.startswith("lines.read"))
+    line, done = (s for s in said if s.startswith("lines.read"))
+    assert done.startswith("lines.read web: 120 records in ")
     assert line == "lines.read web: 4 of 7 parts to do, 3 were done before"
     fresh = run(toy.make_config(tmp_path, out="fresh", part_bytes=2_000, run=NO_RELATE), no_spark)
     assert rows(Ledger(config.run.out), *TABLES) == rows(fresh, *TABLES)
