@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from experiments.small_runs import Run, Source, fit_pieces, place, rows, train, write
+from experiments.shards import Source
+from experiments.small_runs import Run, fit_pieces, place, rows, train, write
 from model.evaluate.leakage import PAPER, Verdict, flags, judge, means
 from model.evaluate.scoring import load
 
