@@ -25,10 +25,10 @@ LLAMA, GPT, PLAIN = "LLaMA shape", "GPT shape, dropout .1 (the paper's)", "GPT s
 
 @dataclass(frozen=True, kw_only=True)
 class Shapes(Size):
-    """Steps of each run, and between validations; runs of each shape."""
+    """Steps of each run and validations in it; runs of each shape."""
 
-    steps: int = 100
-    every: int = 20
+    steps: int = 400
+    validations: int = 5
     seeds: int = 2
 
 
@@ -55,11 +55,12 @@ def experiment(work: Path, sources: Mapping[str, Source], size: Shapes) -> Said:
         found[name] = {"parameters": cfg.parameters(), "ffn": cfg.ffn, "losses": []}
         for seed in range(size.seeds):
             progress(f"run {number * size.seeds + seed + 1} of {3 * size.seeds}: {name}, {seed=}")
+            every = max(1, size.steps // size.validations)
             into = work / f"run-{number}-{seed}"
             branch(work, into)
             run = launch(
                 into, dataclasses.asdict(cfg), [session],
-                batch=size.batch, seed=seed, windows=size.windows, validate_every=size.every,
+                batch=size.batch, seed=seed, windows=size.windows, validate_every=every,
             )  # fmt: skip
             found[name]["losses"].append(run.losses)
     return {
@@ -114,9 +115,9 @@ def draw(said: Mapping[str, Any], figure: Any) -> None:
     panels[0].legend(fontsize=8)
 
 
-def real(work: Path, data: Path) -> Said:
+def real(work: Path, data: Path, scale: float) -> Said:
     """The experiment on real text."""
-    size = Shapes()
+    size = Shapes().scaled(scale, "steps")
     return experiment(work, corpora.general(data, size.steps * size.step_tokens), size)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from experiments.small_runs import write
 
 HERE = Path(__file__).resolve().parent.parent
+_LARGEST = 2  # more repeats the text too often
 Said = dict[str, Any]
 Draw = Callable[[Mapping[str, Any], Any], None]
 
@@ -18,14 +19,14 @@ Draw = Callable[[Mapping[str, Any], Any], None]
 def main(
     name: str,
     about: str,
-    experiment: Callable[[Path, Path], Said],
+    experiment: Callable[[Path, Path, float], Said],
     table: Callable[[Mapping[str, Any]], str],
     draw: Draw,
     argv: Sequence[str] | None = None,
 ) -> int:
-    """Runs `experiment(working folder, data)`; writes OUT/NAME.json, .md and .png; 2 on bad input.
+    """Runs `experiment(working folder, data, scale)`; writes OUT/NAME.json, .md and .png.
 
-    draw: fills a figure of matplotlib.
+    2 for what cannot be run. draw: fills a figure of matplotlib.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m experiments.{name.replace('-', '_')}",
@@ -34,14 +35,18 @@ def main(
     )
     parser.add_argument("--data", type=Path, default=HERE.parent / "shared/data")
     parser.add_argument("--out", type=Path, default=HERE / "runs/experiments" / name)
+    parser.add_argument("--scale", type=float, default=1.0, help="times the steps of training")
     args = parser.parse_args(argv)
+    if not 0 < args.scale <= _LARGEST:
+        parser.error(f"--scale: above 0 and at most {_LARGEST}, not {args.scale}")
     begun, worked = time.perf_counter(), time.process_time()
     try:
         with tempfile.TemporaryDirectory(prefix=f"{name}-") as work:
-            said = experiment(Path(work), args.data)
+            said = experiment(Path(work), args.data, args.scale)
     except (ValueError, OSError) as e:
         print(f"error: {e}", file=sys.stderr)
         return 2
+    said["scale"] = args.scale
     said["seconds"] = round(time.perf_counter() - begun)
     said["processor_seconds"] = round(time.process_time() - worked)
     write(args.out, name.replace("-", "_"), said, table(said))

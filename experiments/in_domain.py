@@ -40,9 +40,9 @@ PAPER = {
 class Continued(Size):
     """Steps before and after; items of each language that are asked at most."""
 
-    before: int = 240
-    after: int = 60
-    items: int = 200
+    before: int = 1200
+    after: int = 300
+    items: int = 100
     model: Mapping[str, Any] = field(default_factory=lambda: SMALL | {"context": 256})
     batch: int = 4
 
@@ -167,9 +167,9 @@ def real_problems(data: Path) -> dict[str, Problems]:
     }
 
 
-def real(work: Path, data: Path) -> Said:
+def real(work: Path, data: Path, scale: float) -> Said:
     """The experiment on real text."""
-    size = Continued()
+    size = Continued().scaled(scale, "before", "after")
     tokens = (size.before + size.after) * size.step_tokens
     return experiment(work, corpora.general(data, tokens), real_problems(data), size)
 

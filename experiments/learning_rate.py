@@ -29,11 +29,11 @@ _FIRST = next(iter(RATES))
 
 @dataclass(frozen=True, kw_only=True)
 class Sessions(Size):
-    """Steps of the two sessions, and between validations."""
+    """Steps of the two sessions, and validations in each second one."""
 
-    one: int = 240
-    two: int = 96
-    every: int = 24
+    one: int = 1200
+    two: int = 400
+    validations: int = 4
 
 
 def experiment(work: Path, sources: Mapping[str, Source], size: Sessions) -> Said:
@@ -45,7 +45,7 @@ def experiment(work: Path, sources: Mapping[str, Source], size: Sessions) -> Sai
     one = {"name": "one", "phase": "one", "kind": "cosine", "peak": PEAK, "final": FINAL}
     one["warmup_steps"] = max(1, size.one // 20)
     how: dict[str, Any] = {"batch": size.batch, "windows": size.windows}
-    how["validate_every"] = size.every
+    how["validate_every"] = max(1, size.two // size.validations)
     progress(f"session one, {size.one} steps of {size.step_tokens:,} tokens")
     launch(work, size.model, [one], **how)
     curves: dict[str, Any] = {}
@@ -110,9 +110,9 @@ def draw(said: Mapping[str, Any], figure: Any) -> None:
     panels[0].legend(title="session two", fontsize=8)
 
 
-def real(work: Path, data: Path) -> Said:
+def real(work: Path, data: Path, scale: float) -> Said:
     """The experiment on real text."""
-    size = Sessions()
+    size = Sessions().scaled(scale, "one", "two")
     tokens = (size.one + size.two) * size.step_tokens
     return experiment(work, corpora.general(data, tokens), size)
 

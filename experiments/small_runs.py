@@ -1,5 +1,6 @@
 """Small training runs on real text: a tokenizer, shards, a plan, the trainer."""
 
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -9,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import sentencepiece
 import torch
@@ -17,6 +18,7 @@ import torch
 from experiments.shards import Phase, Source, shard, write_plan
 from model import train as trainer
 from model.checkpoint import newest, read_card
+from model.mixture import read_plan
 from model.run_config import read_config
 from model.watch import validations
 
@@ -78,6 +80,11 @@ class Size:
     def step_tokens(self) -> int:
         """Tokens a step."""
         return self.batch * int(self.model["context"])
+
+    def scaled(self, factor: float, *steps: str) -> Self:
+        """The same with so many times the steps of some fields, eight at least."""
+        more = {name: max(8, round(getattr(self, name) * factor)) for name in steps}
+        return dataclasses.replace(self, **more)
 
     def pieces(self, sources: Iterable[Source], folder: Path) -> Path:
         """A tokenizer of what the sources train on; its file."""
@@ -155,7 +162,7 @@ def launch(
     sessions alone. windows: of each validation set. keep_all: a checkpoint stays at each of them.
 
     Raises:
-        ValueError: what the trainer refuses.
+        ValueError: what the trainer refuses. KeyboardInterrupt: it was asked to stop.
     """
     begun = time.perf_counter()
     plan = json.loads((folder / "plan.json").read_text(encoding="utf8"))
@@ -180,12 +187,16 @@ def launch(
     before = torch.get_num_threads()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     try:
-        trainer.train(read_config(folder / "run.toml"))
+        cfg = read_config(folder / "run.toml")
+        trainer.train(cfg)
     finally:
         torch.set_num_threads(before)
     last = newest(folder / "out/checkpoints")
-    assert last is not None  # it has ended
-    tokens = int(read_card(last)["tokens"])
+    card = {"step": 0} if last is None else read_card(last)
+    end = cfg.spans(read_plan(cfg.plan_path))[-1]
+    if card["step"] < end.first + end.steps:  # the trainer leaves in good order on SIGTERM
+        raise KeyboardInterrupt(f"{folder}: stopped at step {card['step']}")
+    tokens = int(card["tokens"])
     losses = validations(folder / "out/metrics.jsonl")
     return Run(folder, tokens, time.perf_counter() - begun, losses)
 

@@ -37,11 +37,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Watched(Size):
-    """Steps of the run and between checkpoints; questions of each domain."""
+    """Steps of the run and checkpoints in it; questions of each domain."""
 
-    steps: int = 320
-    every: int = 40
-    items: int = 40
+    steps: int = 1600
+    checkpoints: int = 8
+    items: int = 20
 
 
 def questions(sources: Mapping[str, Source], most: int) -> dict[str, list[Item]]:
@@ -62,9 +62,10 @@ def experiment(work: Path, sources: Mapping[str, Source], size: Watched) -> Said
     session = {"name": "only", "phase": "only", "kind": "cosine", "peak": PEAK, "final": FINAL}
     session["warmup_steps"] = max(1, size.steps // 20)
     progress(f"{size.steps} steps of {size.step_tokens:,} tokens")
+    every = max(1, size.steps // size.checkpoints)
     run = launch(
         work, size.model, [session],
-        batch=size.batch, windows=size.windows, validate_every=size.every, keep_all=True,
+        batch=size.batch, windows=size.windows, validate_every=every, keep_all=True,
     )  # fmt: skip
     tokenizer, context = Pieces(pieces), int(size.model["context"])
     asked = {
@@ -167,9 +168,9 @@ def draw(said: Mapping[str, Any], figure: Any) -> None:
     panels[1].legend(fontsize=7)
 
 
-def real(work: Path, data: Path) -> Said:
+def real(work: Path, data: Path, scale: float) -> Said:
     """The experiment on real text."""
-    size = Watched()
+    size = Watched().scaled(scale, "steps")
     return experiment(work, corpora.general(data, size.steps * size.step_tokens), size)
 
 

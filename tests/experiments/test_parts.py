@@ -147,3 +147,7 @@ def test_the_command_says_what_it_lacks(tmp_path: Path, capsys: pytest.CaptureFi
     args[1] = str(tmp_path)
     assert command.main("learning-rate", "", learning_rate.real, *given, argv=args) == 2
     assert "no text for zh_law" in capsys.readouterr().err
+    for scale in ("0", "nan", "-1", "3"):
+        with pytest.raises(SystemExit):
+            command.main("a", "", learning_rate.real, *given, argv=["--scale", scale])
+        assert "--scale: above 0 and at most 2" in capsys.readouterr().err
