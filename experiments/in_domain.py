@@ -74,9 +74,8 @@ def experiment(
     first = {"name": "before", "phase": "before", "kind": "cosine", "peak": PEAK, "final": FINAL}
     first["warmup_steps"] = max(1, size.before // 20)
     how: dict[str, Any] = {"batch": size.batch, "windows": size.windows}
-    how["validate_every"] = max(1, size.after // 4)
     progress(f"before: {size.before} steps of {size.step_tokens:,} tokens")
-    run = launch(work, size.model, [first], **how)
+    run = launch(work, size.model, [first], validate_every=max(1, size.before // 4), **how)
     asked = {
         name: items([(f"{q} ", a[:_SOLUTION_CHARS]) for q, a in p.held])
         for name, p in problems.items()
@@ -86,7 +85,8 @@ def experiment(
         progress(f"{size.after} steps {name}")
         branch(work, work / phase)
         second = {"name": phase, "phase": phase, "kind": "constant", "peak": FINAL}
-        run = launch(work / phase, size.model, [first, second], **how)
+        every = max(1, size.after // 4)
+        run = launch(work / phase, size.model, [first, second], validate_every=every, **how)
         found[name] = judged(run, pieces, asked, size.items)
     return {
         "step_tokens": size.step_tokens,

@@ -29,7 +29,7 @@ _FIRST = next(iter(RATES))
 
 @dataclass(frozen=True, kw_only=True)
 class Sessions(Size):
-    """Steps of the two sessions, and validations in each second one."""
+    """Steps of the two sessions, and validations in each."""
 
     one: int = 1200
     two: int = 400
@@ -45,15 +45,16 @@ def experiment(work: Path, sources: Mapping[str, Source], size: Sessions) -> Sai
     one = {"name": "one", "phase": "one", "kind": "cosine", "peak": PEAK, "final": FINAL}
     one["warmup_steps"] = max(1, size.one // 20)
     how: dict[str, Any] = {"batch": size.batch, "windows": size.windows}
-    how["validate_every"] = max(1, size.two // size.validations)
     progress(f"session one, {size.one} steps of {size.step_tokens:,} tokens")
-    launch(work, size.model, [one], **how)
+    launch(work, size.model, [one], validate_every=max(1, size.one // size.validations), **how)
     curves: dict[str, Any] = {}
     for number, (name, rate) in enumerate(RATES.items(), start=1):
         progress(f"session two, {number} of {len(RATES)}: {name}")
         into = work / f"way-{number}"
         branch(work, into)
-        run = launch(into, size.model, [one, {"name": "two", "phase": "two", **rate}], **how)
+        two = {"name": "two", "phase": "two", **rate}
+        every = max(1, size.two // size.validations)
+        run = launch(into, size.model, [one, two], validate_every=every, **how)
         curves[name] = run.losses
     return {
         "step_tokens": size.step_tokens,
