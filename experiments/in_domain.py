@@ -56,7 +56,7 @@ class Problems:
 
     def source(self) -> Source:
         """As texts."""
-        return Source(*([f"{q} {a}" for q, a in some] for some in (self.train, self.held)))
+        return Source([f"{q} {a}" for q, a in self.train], [f"{q} {a}" for q, a in self.held])
 
 
 def experiment(
