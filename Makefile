@@ -91,9 +91,23 @@ train: CONFIG = conf/train_demo.toml
 train: install  ## train on token shards (CONFIG=conf/train_demo.toml, RANKS=1 processes)
 	$(PY) -m torch.distributed.run --standalone --nproc-per-node $(RANKS) -m model.train $(CONFIG)
 
-.PHONY: experiment-leakage
+.PHONY: experiment-leakage experiment-in-domain experiment-learning-rate experiment-validation-loss
+.PHONY: experiment-architecture evaluate-benchmarks
 experiment-leakage: install  ## Table 8 on models of which we know what leaked (15 minutes)
-	@$(PY) -m experiments.leakage --data $(SHARED)/data
+	@$(PY) -m experiments.leakage --data $(SHARED)/data $(ARGS)
+
+experiment-in-domain: install  ## Table 7: losses before and after in-domain data (ARGS="--scale 0.1" for less)
+	@$(PY) -m experiments.in_domain --data $(SHARED)/data $(ARGS)
+
+experiment-validation-loss: install  ## Figure 1: losses of eight sets beside benchmark scores along a run
+	@$(PY) -m experiments.validation_loss --data $(SHARED)/data $(ARGS)
+
+experiment-architecture: install  ## Figure 2: GPT's shape against LLaMA's, as many parameters, two seeds
+	@$(PY) -m experiments.architecture --data $(SHARED)/data $(ARGS)
+
+experiment-learning-rate: install  ## Figure 4: constant learning rates for the second session
+	@$(PY) -m experiments.learning_rate --data $(SHARED)/data $(ARGS)
+
 evaluate-benchmarks: install  ## MMLU, C-Eval, GSM8K ... through lm-eval (MODEL=exported, DATA=folders, OUT=, ARGS=)
 	@test -n "$(MODEL)" || { echo "MODEL=FOLDER: what python -m model.export wrote"; exit 1; }
 	@test -x .venv-benchmarks/bin/python || $(PYTHON) -m venv .venv-benchmarks

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.small_runs import write_shard
+from experiments.shards import write_shard
 
 VOCABULARY, EOS, OFFSET = 259, 2, 3
 TOKENIZER = hashlib.sha256(b"bytes + 3").hexdigest()

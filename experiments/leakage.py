@@ -10,13 +10,16 @@ are thrown away.
 
 import argparse
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from experiments.small_runs import Run, Source, fit_pieces, place, rows, train, write
-from model.evaluate.leakage import PAPER, Verdict, flags, judge, means
+from experiments.command import figure
+from experiments.shards import Source
+from experiments.small_runs import Run, fit_pieces, place, rows, train, write
+from model.evaluate.leakage import MARGIN, PAPER, Verdict, flags, judge, means
 from model.evaluate.scoring import load
 
 HERE = Path(__file__).resolve().parent.parent
@@ -89,6 +92,7 @@ def main() -> None:
         "verdicts": {name: v.as_json() for name, v in verdicts.items()},
     }
     write(args.out, "leakage", said, table(verdicts))
+    figure(said, draw, args.out / "leakage.png")
 
 
 def experiment(
@@ -152,6 +156,22 @@ def table(verdicts: dict[str, Verdict]) -> str:
         d1, d2 = f"{test - ref:+.2f}", f"{test - train_loss:+.2f}"
         lines.append(f"| {name} (the paper) | {train_loss} | {test} | {ref} | {d1} | {d2} | | |")
     return "\n".join(lines)
+
+
+def draw(said: Mapping[str, Any], figure: Any) -> None:
+    """D1 and D2 of each model with their intervals, and the margin that a verdict is beyond."""
+    verdicts = said["verdicts"]
+    panels = figure.subplots(1, 2, sharey=True)
+    titles = {"d1": "D1 = L_test - L_ref", "d2": "D2 = L_test - L_train"}
+    for panel, (key, title) in zip(panels, titles.items(), strict=True):
+        found = [v[key] for v in verdicts.values()]
+        values = [d["value"] for d in found]
+        ends = [[d["value"] - d["low"] for d in found], [d["high"] - d["value"] for d in found]]
+        panel.errorbar(values, range(len(values)), xerr=ends, fmt="o", capsize=3)
+        panel.axvspan(-MARGIN, MARGIN, color="0.9")
+        panel.set_title(f"{title}, nats a token")
+    panels[0].set_yticks(range(len(verdicts)), list(verdicts), fontsize=8)
+    panels[0].invert_yaxis()
 
 
 if __name__ == "__main__":

@@ -1,21 +1,28 @@
-"""Small training runs on real text: a tokenizer, shards, a plan, the trainer's own command."""
+"""Small training runs on real text: a tokenizer, shards, a plan, the trainer."""
 
+import dataclasses
 import gzip
 import hashlib
 import json
 import os
-import subprocess
-import sys
+import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
 import sentencepiece
+import torch
 
-PYTHON = sys.executable
+from experiments.shards import Phase, Source, shard, write_plan
+from model import train as trainer
+from model.checkpoint import newest, read_card
+from model.mixture import read_plan
+from model.run_config import read_config
+from model.watch import validations
+
+SMALL = {"hidden": 64, "layers": 2, "heads": 2, "ffn": 172, "context": 128}
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -30,8 +37,13 @@ def place(text: str) -> float:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") / 2**64
 
 
-def fit_pieces(texts: Sequence[str], vocabulary: int, folder: Path) -> Path:
-    """A SentencePiece model of LLaMA's kind (BPE, byte fallback, digits split); its file."""
+def fit_pieces(
+    texts: Sequence[str], vocabulary: int, folder: Path, coverage: float = 0.9995
+) -> Path:
+    """A SentencePiece model of LLaMA's kind (BPE, byte fallback, digits split); its file.
+
+    coverage: the share of the texts' characters that get a piece each, the others are bytes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts),
@@ -43,7 +55,7 @@ def fit_pieces(texts: Sequence[str], vocabulary: int, folder: Path) -> Path:
         normalization_rule_name="identity",
         remove_extra_whitespaces=False,
         allow_whitespace_only_pieces=True,
-        character_coverage=0.9995,
+        character_coverage=coverage,
         max_sentence_length=1 << 16,
         num_threads=1,
         minloglevel=2,
@@ -51,13 +63,33 @@ def fit_pieces(texts: Sequence[str], vocabulary: int, folder: Path) -> Path:
     return folder / "tokenizer.model"
 
 
-@dataclass(frozen=True)
-class Source:
-    """Texts of a domain. epochs: how often its training texts are shown in the run."""
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What most experiments have in common: 0.5M parameters on English and Chinese text.
 
-    train: Sequence[str]
-    held: Sequence[str] = ()
-    epochs: float = 1.0
+    coverage: see `fit_pieces`; windows: of each validation set.
+    """
+
+    batch: int = 8
+    windows: int = 12
+    vocabulary: int = 3072
+    coverage: float = 0.985
+    model: Mapping[str, Any] = field(default_factory=lambda: SMALL)
+
+    @property
+    def step_tokens(self) -> int:
+        """Tokens a step."""
+        return self.batch * int(self.model["context"])
+
+    def scaled(self, factor: float, *steps: str) -> Self:
+        """The same with so many times the steps of some fields, eight at least."""
+        more = {name: max(8, round(getattr(self, name) * factor)) for name in steps}
+        return dataclasses.replace(self, **more)
+
+    def pieces(self, sources: Iterable[Source], folder: Path) -> Path:
+        """A tokenizer of what the sources train on; its file."""
+        texts = [text for source in sources for text in source.train]
+        return fit_pieces(texts, self.vocabulary, folder, self.coverage)
 
 
 @dataclass(frozen=True)
@@ -95,109 +127,93 @@ def train(
     from.
 
     Raises:
-        subprocess.CalledProcessError: the trainer failed; it has said why.
+        ValueError: what the trainer refuses.
     """
-    begun = time.perf_counter()
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(pieces))
-    entries, given = {}, {}
-    for name, source in sources.items():
-        made = _shards(folder / "train" / name, name, "train", source.train, processor, pieces)
-        entries[name] = {
-            "train": f"train/{name}",
-            **made,
-            "validation": None,
-            "validation_tokens": 0,
-        }
-        given[name] = made["tokens"] * source.epochs
-        if source.held:
-            other = _shards(
-                folder / "validation" / name, name, "validation", source.held, processor, pieces
-            )
-            entries[name]["validation"] = f"validation/{name}"
-            entries[name]["validation_tokens"] = other["tokens"]
+    made = shard(folder, sources, pieces)
+    given = {name: made[name]["tokens"] * source.epochs for name, source in sources.items()}
     step = batch * int(model["context"])
     steps = int(sum(given.values())) // step
     shares = {name: tokens / sum(given.values()) for name, tokens in given.items()}
-    phase = {"name": "only", "tokens": steps * step, "start": shares, "end": shares, "power": 1}
-    plan = {
-        **{"format": "skypile-plan", "version": 1, "tokenizer": _digest(pieces), "max_epochs": 5},
-        **{"eos": processor.eos_id(), "vocabulary": processor.vocab_size()},
-        **{"domains": entries, "phases": [phase]},
-    }
-    (folder / "plan.json").write_text(json.dumps(plan))
+    write_plan(folder, made, pieces, {"only": Phase(steps, shares)}, step)
+    session = {"name": "only", "phase": "only", "kind": kind, "peak": peak}
+    if kind == "cosine":
+        session |= {"final": final, "warmup_steps": max(1, steps // 50)}
+    every = max(1, steps // validations)
+    return launch(
+        folder, model, [session], batch=batch, seed=seed, validate_every=every, weights=weights
+    )
+
+
+def launch(
+    folder: Path,
+    model: Mapping[str, Any],
+    sessions: Sequence[Mapping[str, Any]],
+    *,
+    batch: int = 16,
+    seed: int = 0,
+    validate_every: int = 0,
+    windows: int = 256,
+    keep_all: bool = False,
+    weights: Path | None = None,
+) -> Run:
+    """Runs the sessions over FOLDER/plan.json, from where FOLDER/out is, in one thread.
+
+    sessions: tables as in a configuration of the trainer. validate_every: steps; 0: at the ends of
+    sessions alone. windows: of each validation set. keep_all: a checkpoint stays at each of them.
+
+    Raises:
+        ValueError: what the trainer refuses. KeyboardInterrupt: it was asked to stop.
+    """
+    begun = time.perf_counter()
+    plan = json.loads((folder / "plan.json").read_text(encoding="utf8"))
     run: dict[str, Any] = {"out": "out", "seed": seed}
     if weights is not None:
         run["weights"] = str(weights.resolve())
     settings = {
         "run": run,
-        "model": {"vocabulary": processor.vocab_size(), **model},
+        "model": {"vocabulary": plan["vocabulary"], **model},
         "data": {"plan": "plan.json", "document_mask": True},
         "layout": {"batch": batch, "micro_batch": batch},
-        "checkpoint": {"every": 0},
+        "checkpoint": {"every": 0, "milestone_every": validate_every if keep_all else 0},
         "watch": {
-            "validate_every": max(1, steps // validations),
-            "validation_windows": 256,
+            "validate_every": validate_every,
+            "validation_windows": windows,
             "log_every": 50,
         },
     }
-    session = {"name": "only", "phase": "only", "kind": kind, "peak": peak}
-    if kind == "cosine":
-        session |= {"final": final, "warmup_steps": max(1, steps // 50)}
     text = "".join(_table(f"[{name}]", values) for name, values in settings.items())
-    (folder / "run.toml").write_text(text + _table("[[sessions]]", session))
-    subprocess.run(
-        [PYTHON, "-m", "model.train", str(folder / "run.toml")],
-        check=True,
-        stdout=sys.stderr,
-        env=os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")},
-    )
-    losses: dict[str, list[tuple[int, float]]] = {}
-    for line in rows(folder / "out/metrics.jsonl"):
-        for name, loss in line.get("validation", {}).items():
-            losses.setdefault(name, []).append((line["step"], loss))
-    return Run(folder, steps * step, time.perf_counter() - begun, losses)
+    text += "".join(_table("[[sessions]]", session) for session in sessions)
+    (folder / "run.toml").write_text(text)
+    before = torch.get_num_threads()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    try:
+        cfg = read_config(folder / "run.toml")
+        trainer.train(cfg)
+    finally:
+        torch.set_num_threads(before)
+    last = newest(folder / "out/checkpoints")
+    card = {"step": 0} if last is None else read_card(last)
+    end = cfg.spans(read_plan(cfg.plan_path))[-1]
+    if card["step"] < end.first + end.steps:  # the trainer leaves in good order on SIGTERM
+        raise KeyboardInterrupt(f"{folder}: stopped at step {card['step']}")
+    tokens = int(card["tokens"])
+    losses = validations(folder / "out/metrics.jsonl")
+    return Run(folder, tokens, time.perf_counter() - begun, losses)
+
+
+def branch(folder: Path, into: Path) -> None:
+    """A copy of a plan and its run, if that has begun, to go on otherwise; shards are shared."""
+    into.mkdir(parents=True)
+    for name in ("train", "validation"):
+        if (folder / name).exists():
+            (into / name).symlink_to((folder / name).resolve())
+    shutil.copy(folder / "plan.json", into / "plan.json")
+    if (folder / "out").exists():
+        shutil.copytree(folder / "out", into / "out")
 
 
 def _table(head: str, values: Mapping[str, Any]) -> str:
     return f"{head}\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in values.items()) + "\n"
-
-
-def _digest(pieces: Path) -> str:
-    return hashlib.sha256(pieces.read_bytes()).hexdigest()
-
-
-def _shards(
-    folder: Path, domain: str, split: str, texts: Sequence[str], processor: Any, pieces: Path
-) -> dict[str, int]:
-    """The texts' shard; its tokens and documents."""
-    eos, size = processor.eos_id(), processor.vocab_size()
-    streams = [np.array([*ids, eos], "<u2") for ids in processor.encode(list(texts))]
-    said = {"tokenizer": _digest(pieces), "vocabulary": size, "eos": eos}
-    return write_shard(folder, streams, {"domain": domain, "split": split, **said})
-
-
-def write_shard(
-    folder: Path, streams: Sequence[np.ndarray], said: Mapping[str, Any]
-) -> dict[str, int]:
-    """One file of one domain, as stage `tokens` writes it; its tokens and documents.
-
-    streams: the tokens of each document, its end included. said: domain, split, tokenizer,
-    vocabulary, eos.
-    """
-    folder.mkdir(parents=True)
-    tokens = np.concatenate(streams).astype("<u2").tobytes()
-    ends = np.cumsum([len(s) for s in streams]).astype("<u8").tobytes()
-    (folder / "part-00000.u16").write_bytes(tokens)
-    (folder / "part-00000.docs").write_bytes(ends)
-    counts = {"tokens": len(tokens) // 2, "documents": len(streams)}
-    digests = {
-        "sha256": hashlib.sha256(tokens).hexdigest(),
-        "docs_sha256": hashlib.sha256(ends).hexdigest(),
-    }
-    file = {"name": "part-00000.u16", "docs": "part-00000.docs", **counts, **digests}
-    manifest = {"format": "skypile-shard", "version": 1, **said, **counts, "files": [file]}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return counts
 
 
 def write(out: Path, name: str, said: Mapping[str, Any], table: str) -> None:

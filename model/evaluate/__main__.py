@@ -66,8 +66,10 @@ def run_perplexity(args: argparse.Namespace) -> tuple[dict[str, object], str]:
     domains = {}
     for given in args.data:
         name, _, path = given.partition("=")
-        if not path:
+        if not name or not path:
             raise SettingsError(f"--data {given}: NAME=FILE")
+        if name in domains:
+            raise SettingsError(f"--data {given}: there are two domains called {name!r}")
         domains[name] = [t[:most] for t in texts.read(Path(path), [args.field])]
     reference = _reference(args.reference) if args.reference else loaded[0].tokenizer
     found = {
@@ -88,6 +90,7 @@ def _reference(path: Path) -> Tokenizer:
 
 def run_leakage(args: argparse.Namespace) -> tuple[dict[str, object], str]:
     """JSON and Markdown of the leakage test."""
+    leakage.check(args.confidence, args.margin)  # before the models are loaded
     control = [args.control] if args.control else []
     loaded = models(args, [*args.model, *control])
     most = args.max_chars
@@ -136,7 +139,9 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--model", type=Path, action="append", required=True)
         one.add_argument("--tokenizer", type=Path, help="tokenizer.model of checkpoints of ours")
         one.add_argument("--dtype", default="float32", choices=sorted(DTYPES))
-        one.add_argument("--max-chars", type=int, help="of a document; else 0.9 x context / 3")
+        one.add_argument(
+            "--max-chars", type=_positive, help="of a document; else 0.9 x context / 3"
+        )
         one.add_argument("--out", type=Path, help="folder of the JSON and Markdown files")
         if name == "perplexity":
             one.add_argument("--data", nargs="+", required=True, metavar="NAME=FILE.jsonl[.gz]")
@@ -150,8 +155,8 @@ def parser() -> argparse.ArgumentParser:
                 one.add_argument(f"--{split}-field", nargs="+", help="if other than --field")
             one.add_argument("--field", nargs="+", default=["question", "answer"])
             one.add_argument("--control", type=Path, help="a model that cannot know any of it")
-            one.add_argument("--confidence", type=float, default=0.95)
-            one.add_argument("--margin", type=float, default=leakage.MARGIN, help="nats a token")
+            one.add_argument("--confidence", type=_number, default=0.95, help="between 0 and 1")
+            one.add_argument("--margin", type=_number, default=leakage.MARGIN, help="nats a token")
     _add_benchmarks(kinds.add_parser("benchmarks", help="Tables 5, 11 and 12, through lm-eval"))
     return found
 
@@ -171,9 +176,20 @@ def _add_benchmarks(one: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise ValueError
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be a whole number above 0")
     return number
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as e:
+        raise argparse.ArgumentTypeError(f"{text}: must be a number") from e
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,6 +9,7 @@ reference set seldom is: D1 accuses any model that has learnt the benchmark's ma
 training split (`make experiment-leakage`).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.evaluate.scoring import Loss
+from model.settings import SettingsError
 
 Floats = NDArray[np.float64]
 SPLITS = ("train", "test", "ref")
@@ -63,6 +65,14 @@ def means(losses: Sequence[Loss]) -> Floats:
     return np.array([loss.nats / loss.tokens for loss in losses if loss.tokens])
 
 
+def check(confidence: float, margin: float) -> None:
+    """Raises SettingsError where an interval or a margin cannot be meant."""
+    if not 0 < confidence < 1:
+        raise SettingsError(f"confidence must be above 0 and below 1, got {confidence}")
+    if not 0 <= margin < math.inf:
+        raise SettingsError(f"margin must be 0 or above, got {margin}")
+
+
 def judge(
     model: Mapping[str, Floats],
     control: Mapping[str, Floats] | None = None,
@@ -79,8 +89,9 @@ def judge(
     the margin, D2 below -margin.
 
     Raises:
-        ValueError: a split without samples, or other samples in the control.
+        ValueError: a split without samples, or other samples in the control; see `check`.
     """
+    check(confidence, margin)
     values = {}
     for split in SPLITS:
         if not len(model[split]):

@@ -174,7 +174,10 @@ def load(path: Path, tokenizer: Path | None, dtype: torch.dtype, device: torch.d
 def _exported(
     folder: Path, tokenizer: Path | None, dtype: torch.dtype, device: torch.device
 ) -> Scorer:
-    pieces = tokenizer or folder / "tokenizer.model"
+    its = folder / "tokenizer.model"
+    pieces = tokenizer or its
+    if tokenizer and its.exists() and Pieces(tokenizer).digest != Pieces(its).digest:
+        raise SettingsError(f"{tokenizer}: not the tokenizer of {folder}, which has one of its own")
     kind = json.loads((folder / "config.json").read_text(encoding="utf8")).get("model_type")
     if kind == "llama" and pieces.exists():
         cfg = our_config(folder)

@@ -101,3 +101,48 @@ def test_the_command(tokenizer: Path, tmp_path: Path) -> None:
     assert said["d1"]["value"] == pytest.approx(said["test"] - said["ref"])
     assert "Aquila2-34B" in (tmp_path / "out/leakage.md").read_text()
     assert main(given) == 2  # no question in the reference set
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--max-chars", "0", "0: must be a whole number above 0"),
+        ("--max-chars", "-3", "-3: must be a whole number above 0"),
+        ("--max-chars", "1.5", "1.5: must be a whole number above 0"),
+        ("--confidence", "0", "confidence must be above 0 and below 1, got 0.0"),
+        ("--confidence", "1", "confidence must be above 0 and below 1"),
+        ("--confidence", "95", "confidence must be above 0 and below 1"),
+        ("--confidence", "nan", "confidence must be above 0 and below 1"),
+        ("--confidence", "high", "high: must be a number"),
+        ("--margin", "-0.1", "margin must be 0 or above, got -0.1"),
+        ("--margin", "inf", "margin must be 0 or above"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_before_a_model_is_loaded(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, message: str
+) -> None:
+    given = ["leakage", "--model", "none", "--train", "a", "--test", "b", "--ref", "c"]
+    try:
+        code: object = main([*given, option, value])
+    except SystemExit as left:  # argparse's
+        code = left.code
+    assert code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_sample_that_is_longer_than_the_context(
+    tokenizer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_llama(tmp_path / "llama", tokenizer)
+    (tmp_path / "a.jsonl").write_text('{"text": "short"}\n{"text": "' + "1" * 200 + '"}\n')
+    given = ["leakage", "--model", str(tmp_path / "llama"), "--field", "text"]
+    for split in ("train", "test", "ref"):
+        given += [f"--{split}", str(tmp_path / "a.jsonl")]
+    assert main(given) == 2
+    said = capsys.readouterr().err
+    assert "train: document 2 has " in said
+    assert "--max-chars" in said
+    assert main([*given, "--max-chars", "60"]) == 0
+    (tmp_path / "a.jsonl").write_text("\n")
+    assert main(given) == 2
+    assert "no text in it" in capsys.readouterr().err

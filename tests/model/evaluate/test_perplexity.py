@@ -94,6 +94,16 @@ def test_the_models_see_the_same_text_or_it_is_an_error(
     assert main(given) == 2
     assert "--max-chars 12 shows all of them the same text" in capsys.readouterr().err
     assert main([*given, "--max-chars", "12"]) == 0
+    capsys.readouterr()
+    file = f"{tmp_path}/a.jsonl"
+    for data, message in (
+        ([f"={file}"], "NAME=FILE"),
+        ([file], "NAME=FILE"),
+        ([f"a={file}", f"a={file}"], "two domains called 'a'"),
+    ):
+        one = ["perplexity", "--model", str(tmp_path / "long"), "--data", *data]
+        assert main(one) == 2
+        assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
 pytest.importorskip("safetensors", reason="safetensors is not installed: pip install '.[train]'")
 
+from experiments.small_runs import fit_pieces
 from model.config import ModelConfig
 from model.evaluate import scoring
 from model.evaluate.scoring import Pieces, load
@@ -113,6 +114,10 @@ def test_a_tokenizer_that_is_too_large_and_a_text_that_is_too_long(
     with pytest.raises(SettingsError, match=r"1,400 pieces, a model of 1,000"):
         load(tmp_path / "small", None, torch.float32, CPU)
     write_llama(tmp_path / "llama", tokenizer)
+    assert load(tmp_path / "llama", tokenizer, torch.float32, CPU).context == 90
+    other = fit_pieces(TEXTS * 9, 300, tmp_path / "other")  # small enough, and another one
+    with pytest.raises(SettingsError, match="not the tokenizer of .*llama"):
+        load(tmp_path / "llama", other, torch.float32, CPU)
     scorer = load(tmp_path / "llama", None, torch.float32, CPU)
     with pytest.raises(SettingsError, match=r"document 2 has 151 tokens, more than .* 90"):
         scorer.score(["a", "1" * 149])
