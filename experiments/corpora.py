@@ -49,12 +49,17 @@ def _source(data: Path, name: str, texts: Texts, tokens: int) -> Source:
     # A token of the small tokenizers is three to four Latin letters, or about one Han character.
     per_token, held_chars = (4.5, 60_000) if name.startswith("en") else (1.5, 20_000)
     found = sorted(_rows(data / texts.file, texts.where), key=lambda r: (place(_key(r)), r["text"]))
-    held = _first([r for r in found if place(_key(r)) < _HELD], held_chars)
+    kept_out = _first([r for r in found if held(r)], held_chars)
     budget = int(tokens / len(GENERAL) * per_token)
-    train = _first([r for r in found if place(_key(r)) >= _HELD], budget)
-    if not held or not train:
+    train = _first([r for r in found if not held(r)], budget)
+    if not kept_out or not train:
         raise ValueError(f"{data / texts.file}: no text for {name}")
-    return Source(train, held)
+    return Source(train, kept_out)
+
+
+def held(row: Mapping[str, Any]) -> bool:
+    """Whether a document is kept for validation: by hash of its title, or of its text."""
+    return place(_key(row)) < _HELD
 
 
 def _rows(path: Path, where: Mapping[str, str]) -> Iterator[dict[str, Any]]:
