@@ -10,12 +10,10 @@ Left out: what is made of them (`page_trees`).
 import numpy as np
 import numpy.typing as npt
 
-from skypile.kernels.compiled import F64, I32, I64, U8, U32, compiled
+from skypile.kernels.compiled import F64, I32, I64, U32, compiled
 from skypile.kernels.page_scan import (
     BEHIND_BREAK,
-    BLOCK,
     CAPITALS,
-    CELL,
     CHARS,
     COMMAS,
     DEPTH,
@@ -26,7 +24,6 @@ from skypile.kernels.page_scan import (
     FIRST,
     HIDDEN,
     INNER,
-    ITEM,
     LINKED,
     LINKS,
     LISTS,
@@ -45,8 +42,8 @@ from skypile.kernels.page_scan import (
     name_hash,
 )
 
-# What words in a class, id, role or itemprop say of what an element holds. Chosen by what they mean,
-# before any page was looked at; pinyin and what Chinese portals use are among them.
+# What words in a class, id, role or itemprop say of what an element holds. Chosen by what they
+# mean, before any page was looked at; pinyin and what Chinese portals use are among them.
 TOPICS = {
     "content": "article articlebody articlecontent articletext artical body content contents text "
     "txt entry story post posttext postbody postcontent main maincontent news newsbody newscontent "
@@ -62,8 +59,8 @@ TOPICS = {
     "navigation": "nav navbar navigation menu menus breadcrumb breadcrumbs crumb crumbs crumbtrail "
     "topnav subnav daohang mianbao sitemap links pagination pager paging pagenav tabs tab skip "
     "search searchbox login signin topbar dropdown location position path",
-    "aside": "sidebar side aside widget widgets rightcol right left leftcol column col complementary "
-    "secondary module box panel",
+    "aside": "sidebar side aside widget widgets rightcol right left leftcol column col "
+    "complementary secondary module box panel",
     "footer": "footer foot copyright bottom legal disclaimer colophon contentinfo banquan banner "
     "cookie cookies consent gdpr privacy policy",
     "header": "header head masthead top logo site brand branding",
@@ -125,6 +122,7 @@ for _bit, _names in enumerate(_GROUPS.values()):
 _N_GROUPS = len(_GROUPS)
 _P, _A, _H1 = TAG["p"], TAG["a"], TAG["h1"]
 
+_MAX_STEPS = 40  # up from a block, so that time is linear on pages of any depth
 _WINDOWS = (1, 2, 4, 8, 16)
 _ANCESTORS = 5
 _NEIGHBOURS = (-3, -2, -1, 1, 2, 3)
@@ -292,125 +290,29 @@ def _features(
         return out
     sums = _sums(blocks, elements)
     topics, score, best, worst, inside, groups = _element_facts(elements, of, hashes, weights)
-    paths = _paths(elements, of, hashes)
-    keys = np.empty(n, np.uint32)
-    for b in range(n):
-        keys[b] = paths[blocks[b, ELEMENT]]
-    alike = _groups(keys)
+    alike = _alike(elements, blocks, of, hashes)
+    members, last_alike = _members(blocks, alike)
     same = _groups(_text_keys(text, blocks))
-    repeats, members = np.zeros(n, np.int64), np.zeros((n, 4), np.int64)
-    last_alike = np.zeros(n, np.int64)
-    first_h1, largest = -1, 0
+    repeats = np.zeros(n, np.int64)
+    first_h1, heading, largest = -1, -1, 0
     for b in range(n):
         repeats[same[b]] += 1
-        g = alike[b]
-        members[g, 0] += 1
-        members[g, 1] += blocks[b, WEIGHT]
-        members[g, 2] += blocks[b, LINKED]
-        members[g, 3] += blocks[b, ENDS]
-        last_alike[g] = b
         largest = max(largest, int(blocks[b, WEIGHT]))
         if first_h1 < 0 and elements[blocks[b, ELEMENT], TAG_OF] == _H1:
             first_h1 = b
     total = sums[n]
-    heading = -1
     for b in range(n):
-        row, block = out[b], blocks[b]
-        e, inner = int(block[ELEMENT]), int(block[INNER])
-        weight, chars = float(block[WEIGHT]), float(block[CHARS])
-        tag = int(elements[e, TAG_OF])
-        f = 0
-        row[f], row[f + 1] = weight, _ratio(block[LINKED], weight)
-        row[f + 2], row[f + 3] = block[LINKS], chars
-        row[f + 4], row[f + 5] = _ratio(block[WIDE_CHARS], chars), _ratio(block[DIGITS], chars)
-        row[f + 6], row[f + 7] = _ratio(block[MARKS], chars), block[ENDS]
-        row[f + 8] = _ratio(block[ENDS], weight)
-        row[f + 9], row[f + 10] = block[COMMAS], _ratio(block[COMMAS], weight)
-        row[f + 11], row[f + 12] = _ratio(block[CAPITALS], chars), block[WORDS]
-        row[f + 13], row[f + 14] = _ratio(chars, block[WORDS]), block[BEHIND_BREAK]
-        row[f + 15] = _ratio(block[TITLE_WORDS], block[WORDS])
-        row[f + 16] = _ratio(block[TITLE_WORDS], title_words)
-        first, last = int(text[block[START]]), int(text[block[STOP] - 1])
-        row[f + 17] = (
-            last == 46 or last == 33 or last == 63 or last == 0x3002 or last == 0xFF01
-            or last == 0xFF1F or last == 34 or last == 0x201D or last == 0x300D
-        )
-        row[f + 18] = 65 <= first <= 90
-        row[f + 19], row[f + 20] = elements[inner, TAG_OF] == _A, elements[inner, HIDDEN]
-        row[f + 21], row[f + 22] = inner != e, elements[e, LISTS]
-        row[f + 23], row[f + 24] = elements[e, DEPTH], repeats[same[b]]
-        row[f + 25] = last == 58 or last == 0xFF1A
-        for i in range(block[START], block[STOP]):
-            row[f + 26] += text[i] == 124 or text[i] == 0xA9
-        f += 27
-        own_group = _GROUP_OF[tag]
+        row, e, inner = out[b], int(blocks[b, ELEMENT]), int(blocks[b, INNER])
+        f = _own(row, text, elements, blocks[b], title_words)
+        row[_REPEATS] = repeats[same[b]]
+        own_group = _GROUP_OF[elements[e, TAG_OF]]
         for bit in range(_N_GROUPS):
             row[f + bit] = (own_group >> bit) & 1
             row[f + _N_GROUPS + bit] = (groups[e] >> bit) & 1
-        f += 2 * _N_GROUPS
-        # Topics: in the element itself or the one around; and how many steps up the nearest is.
-        near = topics[inner] | topics[e]
-        if elements[e, PARENT] >= 0:
-            near |= topics[elements[e, PARENT]]
-        for bit in range(_N_TOPICS):
-            row[f + bit] = (near >> bit) & 1
-            row[f + _N_TOPICS + bit] = 99
-        at, steps, wanted = inner, 0, inside[inner]
-        while at >= 0 and wanted and steps < 40:
-            found = topics[at] & wanted
-            if found:
-                for bit in range(_N_TOPICS):
-                    if (found >> bit) & 1:
-                        row[f + _N_TOPICS + bit] = steps
-                wanted &= ~found
-            at = int(elements[at, PARENT])
-            steps += 1
-        f += 2 * _N_TOPICS
-        for k in range(len(_SIZES)):
-            low, high = max(0, b - _SIZES[k]), min(n, b + _SIZES[k] + 1)
-            row[f], row[f + 1] = sums[high, 1] - sums[low, 1], sums[high, 6] - sums[low, 6]
-            row[f + 2] = sums[high, 3] - sums[low, 3]
-            row[f + 3] = _ratio(sums[high, 2] - sums[low, 2], sums[high, 0] - sums[low, 0])
-            f += 4
-        for k in range(len(_OFFSETS)):
-            o = b + _OFFSETS[k]
-            if 0 <= o < n:
-                row[f] = blocks[o, WEIGHT]
-                row[f + 1] = _ratio(blocks[o, LINKED], blocks[o, WEIGHT])
-                row[f + 2], row[f + 3] = blocks[o, ENDS], alike[o] == alike[b]
-            else:
-                row[f] = row[f + 1] = -1
-            f += 4
-        at = e
-        # Ancestors that hold no more than the one before say nothing new, and are passed over.
-        low = high = -1
-        for _ in range(_ANCESTORS):
-            while at > 0 and elements[at, FIRST] == low and elements[at, END] == high:
-                at = int(elements[at, PARENT])
-            low, high = int(elements[at, FIRST]), int(elements[at, END])
-            held = sums[high, 0] - sums[low, 0]
-            row[f], row[f + 1] = held, _ratio(held, total[0])
-            row[f + 2] = _ratio(sums[high, 2] - sums[low, 2], held)
-            row[f + 3] = _ratio(sums[high, 3] - sums[low, 3], held)
-            row[f + 4] = _ratio(sums[high, 4] - sums[low, 4], held)
-            row[f + 5] = high - low
-            f += 6
-        # The ancestor that best balances text against links: text outside links, less links.
-        at, steps, most, chosen, chosen_steps = e, 0, -1e18, e, 0
-        while at >= 0 and steps < 40:
-            low, high = int(elements[at, FIRST]), int(elements[at, END])
-            value = float(sums[high, 1] - sums[low, 1]) - 3.0 * (sums[high, 2] - sums[low, 2])
-            value -= 20.0 * (high - low)
-            if value > most:
-                most, chosen, chosen_steps = value, at, steps
-            at = int(elements[at, PARENT])
-            steps += 1
-        low, high = int(elements[chosen, FIRST]), int(elements[chosen, END])
-        held = sums[high, 0] - sums[low, 0]
-        row[f], row[f + 1] = _ratio(held, total[0]), _ratio(sums[high, 2] - sums[low, 2], held)
-        row[f + 2], row[f + 3] = _ratio(sums[high, 3] - sums[low, 3], held), chosen_steps
-        row[f + 4] = _ratio(sums[high, 4] - sums[low, 4], held)
-        f += 5
+        f = _topic_steps(row, f + 2 * _N_GROUPS, elements, topics, e, inner, inside[inner])
+        f = _around(row, f, blocks, sums, alike, b)
+        f = _ancestors(row, f, elements, sums, e)
+        f = _best_container(row, f, elements, sums, e)
         g = alike[b]
         row[f], row[f + 1] = members[g, 0], _ratio(members[g, 1], total[0])
         row[f + 2] = _ratio(members[g, 1], members[g, 0])
@@ -418,10 +320,9 @@ def _features(
         row[f + 4] = _ratio(members[g, 3], members[g, 1])
         row[f + 5] = _ratio(b - g, last_alike[g] - g)
         f += 6
-        if own_group & 12:  # a heading
+        if own_group & _ANY_HEADING:
             heading = b
-        row[f], row[f + 1] = _ratio(b, n), _ratio(sums[b, 0], total[0])
-        row[f + 2] = n
+        row[f], row[f + 1], row[f + 2] = _ratio(b, n), _ratio(sums[b, 0], total[0]), n
         row[f + 3] = b - first_h1 if first_h1 >= 0 else -999
         row[f + 4] = first_h1 >= 0 and b >= first_h1
         row[f + 5] = b - heading if heading >= 0 else 999
@@ -429,9 +330,148 @@ def _features(
         row[f], row[f + 1] = total[0], _ratio(total[2], total[0])
         row[f + 2], row[f + 3] = _ratio(total[5] * 7, total[0]), _ratio(total[4], total[0])
         row[f + 4] = _ratio(largest, total[0])
-        f += 5
-        row[f], row[f + 1], row[f + 2] = score[inner], best[inner], worst[inner]
+        row[f + 5], row[f + 6], row[f + 7] = score[inner], best[inner], worst[inner]
     return out
+
+
+_REPEATS = OWN.index("repeats")
+_ANY_HEADING = 0b1100  # of _GROUPS
+
+
+@compiled
+def _alike(elements: I32, blocks: I32, of: I32, hashes: U32) -> I32:
+    """The first block whose element is marked up alike, for each block."""
+    paths = _paths(elements, of, hashes)
+    keys = np.empty(len(blocks), np.uint32)
+    for b in range(len(blocks)):
+        keys[b] = paths[blocks[b, ELEMENT]]
+    return _groups(keys)
+
+
+@compiled
+def _members(blocks: I32, alike: I32) -> tuple[I64, I64]:
+    """Blocks, weight, linked weight and ends of each group; and its last block."""
+    members, last = np.zeros((len(blocks), 4), np.int64), np.zeros(len(blocks), np.int64)
+    for b in range(len(blocks)):
+        g = alike[b]
+        members[g, 0] += 1
+        members[g, 1] += blocks[b, WEIGHT]
+        members[g, 2] += blocks[b, LINKED]
+        members[g, 3] += blocks[b, ENDS]
+        last[g] = b
+    return members, last
+
+
+@compiled
+def _own(row: F64, text: U32, elements: I32, block: I32, title_words: int) -> int:
+    """What a block itself is; the next column."""
+    e, inner = int(block[ELEMENT]), int(block[INNER])
+    weight, chars = float(block[WEIGHT]), float(block[CHARS])
+    row[0], row[1], row[2], row[3] = weight, _ratio(block[LINKED], weight), block[LINKS], chars
+    row[4], row[5] = _ratio(block[WIDE_CHARS], chars), _ratio(block[DIGITS], chars)
+    row[6], row[7], row[8] = _ratio(block[MARKS], chars), block[ENDS], _ratio(block[ENDS], weight)
+    row[9], row[10] = block[COMMAS], _ratio(block[COMMAS], weight)
+    row[11], row[12] = _ratio(block[CAPITALS], chars), block[WORDS]
+    row[13], row[14] = _ratio(chars, block[WORDS]), block[BEHIND_BREAK]
+    row[15] = _ratio(block[TITLE_WORDS], block[WORDS])
+    row[16] = _ratio(block[TITLE_WORDS], title_words)
+    first, last = int(text[block[START]]), int(text[block[STOP] - 1])
+    stops = last == 46 or last == 33 or last == 63 or last == 34  # . ! ? "
+    wide_stops = last == 0x3002 or last == 0xFF01 or last == 0xFF1F or last == 0x300D
+    row[17], row[18] = stops or wide_stops or last == 0x201D, 65 <= first <= 90
+    row[19], row[20] = elements[inner, TAG_OF] == _A, elements[inner, HIDDEN]
+    row[21], row[22], row[23] = inner != e, elements[e, LISTS], elements[e, DEPTH]
+    row[25] = last == 58 or last == 0xFF1A  # a colon
+    for i in range(block[START], block[STOP]):
+        row[26] += text[i] == 124 or text[i] == 0xA9  # bar, copyright sign
+    return 27
+
+
+@compiled
+def _topic_steps(
+    row: F64, f: int, elements: I32, topics: I32, e: int, inner: int, inside: int
+) -> int:
+    """Topics of the element and the one around, and how many steps up the nearest of each is."""
+    near = topics[inner] | topics[e]
+    if elements[e, PARENT] >= 0:
+        near |= topics[elements[e, PARENT]]
+    for bit in range(_N_TOPICS):
+        row[f + bit] = (near >> bit) & 1
+        row[f + _N_TOPICS + bit] = 99
+    at, steps, wanted = inner, 0, inside
+    while at >= 0 and wanted and steps < _MAX_STEPS:
+        found = topics[at] & wanted
+        if found:
+            for bit in range(_N_TOPICS):
+                if (found >> bit) & 1:
+                    row[f + _N_TOPICS + bit] = steps
+            wanted &= ~found
+        at = int(elements[at, PARENT])
+        steps += 1
+    return f + 2 * _N_TOPICS
+
+
+@compiled
+def _around(row: F64, f: int, blocks: I32, sums: I64, alike: I32, b: int) -> int:
+    """What is in windows around a block, and of each of its neighbours; the next column."""
+    n = len(blocks)
+    for k in range(len(_SIZES)):
+        low, high = max(0, b - _SIZES[k]), min(n, b + _SIZES[k] + 1)
+        row[f], row[f + 1] = sums[high, 1] - sums[low, 1], sums[high, 6] - sums[low, 6]
+        row[f + 2] = sums[high, 3] - sums[low, 3]
+        row[f + 3] = _ratio(sums[high, 2] - sums[low, 2], sums[high, 0] - sums[low, 0])
+        f += 4
+    for k in range(len(_OFFSETS)):
+        o = b + _OFFSETS[k]
+        if 0 <= o < n:
+            row[f], row[f + 1] = blocks[o, WEIGHT], _ratio(blocks[o, LINKED], blocks[o, WEIGHT])
+            row[f + 2], row[f + 3] = blocks[o, ENDS], alike[o] == alike[b]
+        else:
+            row[f] = row[f + 1] = -1
+        f += 4
+    return f
+
+
+@compiled
+def _ancestors(row: F64, f: int, elements: I32, sums: I64, at: int) -> int:
+    """What the elements around hold. Those that hold no more than the one before are passed over,
+    since they say nothing new.
+    """
+    low = high = -1
+    total = sums[len(sums) - 1, 0]
+    for _ in range(_ANCESTORS):
+        while at > 0 and elements[at, FIRST] == low and elements[at, END] == high:
+            at = int(elements[at, PARENT])
+        low, high = int(elements[at, FIRST]), int(elements[at, END])
+        held = sums[high, 0] - sums[low, 0]
+        row[f], row[f + 1] = held, _ratio(held, total)
+        row[f + 2] = _ratio(sums[high, 2] - sums[low, 2], held)
+        row[f + 3] = _ratio(sums[high, 3] - sums[low, 3], held)
+        row[f + 4] = _ratio(sums[high, 4] - sums[low, 4], held)
+        row[f + 5] = high - low
+        f += 6
+    return f
+
+
+@compiled
+def _best_container(row: F64, f: int, elements: I32, sums: I64, e: int) -> int:
+    """The element around that best balances text against links and small blocks."""
+    at, steps, most, chosen, chosen_steps = e, 0, -(1 << 60), e, 0
+    while at >= 0 and steps < _MAX_STEPS:
+        low, high = int(elements[at, FIRST]), int(elements[at, END])
+        value = sums[high, 1] - sums[low, 1] - 3 * (sums[high, 2] - sums[low, 2])
+        value -= 20 * (high - low)
+        if value > most:
+            most, chosen, chosen_steps = value, at, steps
+        at = int(elements[at, PARENT])
+        steps += 1
+    low, high = int(elements[chosen, FIRST]), int(elements[chosen, END])
+    held = sums[high, 0] - sums[low, 0]
+    row[f] = _ratio(held, sums[len(sums) - 1, 0])
+    row[f + 1] = _ratio(sums[high, 2] - sums[low, 2], held)
+    row[f + 2], row[f + 3] = _ratio(sums[high, 3] - sums[low, 3], held), chosen_steps
+    row[f + 4] = _ratio(sums[high, 4] - sums[low, 4], held)
+    return f + 5
 
 
 CONTEXT_NAMES = (
@@ -462,79 +502,28 @@ def _context(elements: I32, blocks: I32, of: I32, hashes: U32, margins: F64) -> 
     out = np.zeros((n, N_CONTEXT))
     if n == 0:
         return out
-    score = np.empty(n)
-    # Running sums: weight, weight times score, weight kept, blocks' scores.
-    sums = np.zeros((n + 1, 4))
-    first_kept, last_kept, highest = -1, -1, 0.0
-    for b in range(n):
-        score[b] = squash(margins[b])
-        weight = float(blocks[b, WEIGHT])
-        sums[b + 1, 0] = sums[b, 0] + weight
-        sums[b + 1, 1] = sums[b, 1] + weight * score[b]
-        sums[b + 1, 2] = sums[b, 2] + weight * (score[b] > 0.5)
-        sums[b + 1, 3] = sums[b, 3] + score[b]
-        highest = max(highest, score[b])
-        if score[b] > 0.5:
-            last_kept = b
-            if first_kept < 0:
-                first_kept = b
-    # The container whose blocks are most clearly text: sum of weight * (score - 1/2).
-    value_of, best_e = -1e18, 0
-    for e in range(len(elements)):
-        low, high = int(elements[e, FIRST]), int(elements[e, END])
-        if high > low:
-            value = (sums[high, 1] - sums[low, 1]) - 0.5 * (sums[high, 0] - sums[low, 0])
-            if value >= value_of:
-                value_of, best_e = value, e
-    best_low, best_high = int(elements[best_e, FIRST]), int(elements[best_e, END])
-    # The run of blocks of the largest such sum.
-    run_low = run_high = start = 0
-    running, most = 0.0, 0.0
-    for b in range(n):
-        gain = blocks[b, WEIGHT] * (score[b] - 0.5)
-        if running <= 0.0:
-            running, start = 0.0, b
-        running += gain
-        if running > most:
-            most, run_low, run_high = running, start, b + 1
-    paths = _paths(elements, of, hashes)
-    keys = np.empty(n, np.uint32)
-    for b in range(n):
-        keys[b] = paths[blocks[b, ELEMENT]]
-    alike = _groups(keys)
+    score, sums = _score_sums(blocks, margins)
+    low, high = _best_element(elements, sums)
+    run_low, run_high = _best_run(blocks, score)
+    alike = _alike(elements, blocks, of, hashes)
     members = np.zeros((n, 3))
+    first_kept, last_kept, highest = -1, -1, 0.0
     for b in range(n):
         g = alike[b]
         members[g, 0] += blocks[b, WEIGHT]
         members[g, 1] += blocks[b, WEIGHT] * score[b]
         members[g, 2] = max(members[g, 2], score[b])
+        highest = max(highest, score[b])
+        if score[b] > 0.5:
+            last_kept = b
+            first_kept = b if first_kept < 0 else first_kept
     for b in range(n):
         row = out[b]
-        f = 0
-        for d in range(-4, 5):
-            row[f] = score[b + d] if 0 <= b + d < n else -1.0
-            f += 1
-        at = int(blocks[b, ELEMENT])
-        low = high = -1
-        for _ in range(4):
-            while at > 0 and elements[at, FIRST] == low and elements[at, END] == high:
-                at = int(elements[at, PARENT])
-            low, high = int(elements[at, FIRST]), int(elements[at, END])
-            held = sums[high, 0] - sums[low, 0]
-            row[f] = _ratio(sums[high, 1] - sums[low, 1], held)
-            row[f + 1] = _ratio(sums[high, 2] - sums[low, 2], held)
-            row[f + 2] = _ratio(sums[high, 2] - sums[low, 2], sums[n, 2])
-            f += 3
-        for k in range(len(_NEAR)):
-            low, high = max(0, b - _NEAR[k]), min(n, b + _NEAR[k] + 1)
-            held = sums[high, 0] - sums[low, 0]
-            row[f] = _ratio(sums[high, 3] - sums[low, 3], high - low)
-            row[f + 1] = _ratio(sums[high, 2] - sums[low, 2], held)
-            f += 2
+        f = _scores_around(row, elements, sums, score, b, int(blocks[b, ELEMENT]))
         row[f], row[f + 1] = _ratio(sums[b, 2], sums[n, 2]), _ratio(sums[n, 2], sums[n, 0])
-        row[f + 2] = _ratio(sums[best_high, 1] - sums[best_low, 1], sums[best_high, 0] - sums[best_low, 0])
-        row[f + 3] = best_low <= b < best_high
-        row[f + 4] = _ratio(sums[best_high, 0] - sums[best_low, 0], sums[n, 0])
+        held = sums[high, 0] - sums[low, 0]
+        row[f + 2], row[f + 3] = _ratio(sums[high, 1] - sums[low, 1], held), low <= b < high
+        row[f + 4] = _ratio(held, sums[n, 0])
         row[f + 5] = _ratio(sums[run_high, 2] - sums[run_low, 2], sums[n, 2])
         row[f + 6] = run_low <= b < run_high
         f += 7
@@ -545,3 +534,71 @@ def _context(elements: I32, blocks: I32, of: I32, hashes: U32, margins: F64) -> 
         row[f + 5] = b - first_kept if first_kept >= 0 else -999
         row[f + 6] = b - last_kept if last_kept >= 0 else 999
     return out
+
+
+@compiled
+def _score_sums(blocks: I32, margins: F64) -> tuple[F64, F64]:
+    """Scores; and running sums of weight, weight times score, weight kept, and scores."""
+    n = len(blocks)
+    score, sums = np.empty(n), np.zeros((n + 1, 4))
+    for b in range(n):
+        score[b] = squash(margins[b])
+        weight = float(blocks[b, WEIGHT])
+        sums[b + 1, 0] = sums[b, 0] + weight
+        sums[b + 1, 1] = sums[b, 1] + weight * score[b]
+        sums[b + 1, 2] = sums[b, 2] + (weight if score[b] > 0.5 else 0.0)
+        sums[b + 1, 3] = sums[b, 3] + score[b]
+    return score, sums
+
+
+@compiled
+def _best_element(elements: I32, sums: F64) -> tuple[int, int]:
+    """The blocks of the element that is most clearly text: weight times (score - 1/2)."""
+    most, chosen = -1e18, 0
+    for e in range(len(elements)):
+        low, high = int(elements[e, FIRST]), int(elements[e, END])
+        if high > low:
+            value = (sums[high, 1] - sums[low, 1]) - 0.5 * (sums[high, 0] - sums[low, 0])
+            if value >= most:
+                most, chosen = value, e
+    return int(elements[chosen, FIRST]), int(elements[chosen, END])
+
+
+@compiled
+def _best_run(blocks: I32, score: F64) -> tuple[int, int]:
+    """The run of blocks of the largest such sum."""
+    low = high = start = 0
+    running, most = 0.0, 0.0
+    for b in range(len(blocks)):
+        if running <= 0.0:
+            running, start = 0.0, b
+        running += blocks[b, WEIGHT] * (score[b] - 0.5)
+        if running > most:
+            most, low, high = running, start, b + 1
+    return low, high
+
+
+@compiled
+def _scores_around(row: F64, elements: I32, sums: F64, score: F64, b: int, at: int) -> int:
+    """Scores of neighbours, of the elements around, and in windows; the next column."""
+    n, f = len(score), 0
+    for d in range(-4, 5):
+        row[f] = score[b + d] if 0 <= b + d < n else -1.0
+        f += 1
+    low = high = -1
+    for _ in range(4):
+        while at > 0 and elements[at, FIRST] == low and elements[at, END] == high:
+            at = int(elements[at, PARENT])
+        low, high = int(elements[at, FIRST]), int(elements[at, END])
+        held = sums[high, 0] - sums[low, 0]
+        row[f] = _ratio(sums[high, 1] - sums[low, 1], held)
+        row[f + 1] = _ratio(sums[high, 2] - sums[low, 2], held)
+        row[f + 2] = _ratio(sums[high, 2] - sums[low, 2], sums[n, 2])
+        f += 3
+    for k in range(len(_NEAR)):
+        low, high = max(0, b - _NEAR[k]), min(n, b + _NEAR[k] + 1)
+        held = sums[high, 0] - sums[low, 0]
+        row[f] = _ratio(sums[high, 3] - sums[low, 3], high - low)
+        row[f + 1] = _ratio(sums[high, 2] - sums[low, 2], held)
+        f += 2
+    return f

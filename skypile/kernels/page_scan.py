@@ -20,10 +20,7 @@ import numpy.typing as npt
 from skypile.kernels import characters
 from skypile.kernels.characters import (
     DIGIT,
-    HAN,
-    KANA,
     LETTER,
-    ODD,
     PUNCTUATION,
     SPACE,
     TERMINAL,
@@ -36,8 +33,8 @@ from skypile.kernels.compiled import I32, I64, U8, U16, U32, compiled
 INLINE, BLOCK, HIDING, RAW, BREAK = 0, 1, 2, 3, 4
 _KINDS = {
     BLOCK: (
-        *("address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog"),
-        *("dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1"),
+        *("address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dir"),
+        *("div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1"),
         *("h2", "h3", "h4", "h5", "h6", "header", "hgroup", "html", "legend", "li", "main", "menu"),
         *("nav", "ol", "p", "pre", "search", "section", "summary", "table", "tbody", "td", "tfoot"),
         *("th", "thead", "tr", "ul", "caption", "optgroup", "label"),
@@ -93,8 +90,6 @@ def _of_tags(*names: str) -> npt.NDArray[np.bool_]:
 _TAG_HASHES, _TAG_NUMBERS = _tag_slots()
 _IS_VOID = _of_tags(*_VOID)
 _KIND = np.array([next((k for k, v in _KINDS.items() if t in v), INLINE) for t in TAGS], np.uint8)
-_KIND[[TAG["br"], TAG["hr"]]] = BREAK
-_KIND[[TAG["dialog"]]] = HIDING
 _A, _LI, _UL, _OL, _TD = TAG["a"], TAG["li"], TAG["ul"], TAG["ol"], TAG["td"]
 _TH, _TR, _TITLE, _TABLE = TAG["th"], TAG["tr"], TAG["title"], TAG["table"]
 _HEAD, _SVG = TAG["head"], TAG["svg"]
@@ -294,101 +289,51 @@ def _note_title(c: U32, i: int, stop: int, classes: U16, bits: U8) -> int:
     return count
 
 
+# What the scanner remembers from one tag or piece of text to the next, in one array.
+(
+    SIZE,  # of the text so far
+    COUNT,  # blocks that are finished; the number of the one at hand
+    KNOWN,  # elements begun
+    WORDS_KNOWN,  # words of attributes
+    CURRENT,  # the innermost open element
+    BREAKING,  # the innermost open one that breaks lines
+    BEGUN,  # whether the block at hand has text
+    SPACED,  # whether white space waits to be written
+    NEWLINE,  # whether a line ended in it
+    BROKEN,  # whether the last tag was a break
+    IN_WORD,
+    WORD,  # hash of the word at hand
+    LAST,  # element of the last character
+    TITLED,  # words of the title
+    DEEPEST,
+) = range(15)
+
+
 @compiled
 def _scan(c: U32, classes: U16) -> tuple[U32, I32, I32, I32, U32, int, int]:
     n = len(c)
     tags = 1
     for i in range(n):
         tags += c[i] == 60
-    elements = np.full((tags + 1, 11), -1, np.int32)
-    blocks = np.zeros((tags + 1, 17), np.int32)
-    names = np.zeros(tags + 1, np.uint32)
-    of = np.empty(n // 4 + 16, np.int32)
-    hashes = np.empty(n // 4 + 16, np.uint32)
-    text = np.empty(n + 1, np.uint32)
-    title = np.zeros(_TITLE_BITS, np.uint8)
-    title_words = words = size = count = deepest = 0
+    elements, blocks = np.full((tags + 1, 11), -1, np.int32), np.zeros((tags + 1, 17), np.int32)
+    names, title = np.zeros(tags + 1, np.uint32), np.zeros(_TITLE_BITS, np.uint8)
+    of, hashes = np.empty(n // 4 + 16, np.int32), np.empty(n // 4 + 16, np.uint32)
+    text, state = np.empty(n + tags + 1, np.uint32), np.zeros(15, np.int64)
     # The root, which nothing closes.
-    elements[0, TAG_OF] = elements[0, DEPTH] = elements[0, FIRST] = elements[0, LISTS] = 0
-    elements[0, IN_LINK] = elements[0, HIDDEN] = 0
-    known, current, block_element = 1, 0, 0
-    begun = space = newline = broken = False
-    word_state, in_word, last_inner = _BASIS, False, 0
+    for column in (TAG_OF, DEPTH, FIRST, LISTS, IN_LINK, HIDDEN):
+        elements[0, column] = 0
+    state[KNOWN] = 1
     i = 0
     while i < n:
-        code = int(c[i])
-        if code != 60:
-            if code == 38:
-                code, step = _entity(c, i)
-                i += step
-            else:
-                i += 1
-            if _is_space(code):
-                space = True
-                newline = newline or code == 10
-                continue
-            if elements[current, HIDDEN] > 1:
-                continue
-            kind = int(classes[code])
-            row = blocks[count]
-            if not begun:
-                begun = True
-                row[ELEMENT], row[INNER], row[START] = block_element, current, size
-                row[BEHIND_BREAK] = broken
-                in_word, word_state = False, _BASIS
-            elif space:
-                if not (newline and _joins(int(text[size - 1])) and _joins(code)):
-                    text[size] = 32
-                    size += 1
-            if in_word and (space or not kind & (LETTER | DIGIT)):
-                row[WORDS] += 1
-                row[TITLE_WORDS] += title[int(word_state) % _TITLE_BITS]
-                in_word, word_state = False, _BASIS
-            space = newline = False
-            text[size] = code
-            size += 1
-            last_inner = current
-            if kind & SPACE:
-                continue
-            row[CHARS] += 1
-            weight = 2
-            if kind & WIDE or 0xAC00 <= code <= 0xD7A3:
-                weight = 7
-                row[WIDE_CHARS] += 1
-            if kind & WIDE:
-                row[WORDS] += 1
-                at = int(np.uint32((_BASIS ^ np.uint32(code)) * _PRIME)) % _TITLE_BITS
-                row[TITLE_WORDS] += title[at]
-            elif kind & (LETTER | DIGIT):
-                word_state = np.uint32((word_state ^ np.uint32(_lower(code))) * _PRIME)
-                in_word = True
-            row[WEIGHT] += weight
-            if elements[current, IN_LINK]:
-                row[LINKED] += weight
-            if kind & DIGIT:
-                row[DIGITS] += 1
-            elif kind & PUNCTUATION:
-                row[MARKS] += 1
-                if kind & TERMINAL:
-                    row[ENDS] += 1
-                elif code == 44 or code == 0xFF0C or code == 0x3001:
-                    row[COMMAS] += 1
-            elif 65 <= code <= 90:
-                row[CAPITALS] += 1
+        if c[i] != 60:
+            i = _read_text(c, i, classes, elements, blocks, text, title, state)
             continue
         follows = int(c[i + 1]) if i + 1 < n else 0
         closing = follows == 47
         j = i + 2 if closing else i + 1
         letter = _lower(int(c[j])) if j < n else 0
         if not 97 <= letter <= 122:
-            if follows == 33 and i + 3 < n and c[i + 2] == 45 and c[i + 3] == 45:
-                i = _find(c, i + 4, 45, 45, 62) + 3
-            elif follows == 33 or follows == 63 or closing:
-                while i < n and c[i] != 62:
-                    i += 1
-                i += 1
-            else:  # a sign that is no tag
-                i += 1
+            i = _behind_no_tag(c, i, follows)
             continue
         name = _BASIS
         while j < n and c[j] > 32 and c[j] != 62 and c[j] != 47:
@@ -396,135 +341,247 @@ def _scan(c: U32, classes: U16) -> tuple[U32, I32, I32, I32, U32, int, int]:
             j += 1
         tag = _tag_number(name)
         kind = int(_KIND[tag])
-        if begun and kind != INLINE:
-            row = blocks[count]
-            if in_word:
-                row[WORDS] += 1
-                row[TITLE_WORDS] += title[int(word_state) % _TITLE_BITS]
-                in_word = False
-            if last_inner != row[INNER]:
-                row[INNER] = row[ELEMENT]
-            row[STOP] = size
-            text[size] = 10
-            size += 1
-            count += 1
-            begun = False
         if kind != INLINE:
-            space = newline = False
-            broken = kind == BREAK
+            _end_block(blocks, text, title, state)
+            state[BROKEN] = kind == BREAK
         if closing:
             while j < n and c[j] != 62:
                 j += 1
             i = j + 1
-            at, steps = current, 0
-            while at > 0 and names[at] != name and steps < 64:
-                at = int(elements[at, PARENT])
-                steps += 1
-            if at > 0 and names[at] == name:
-                while True:
-                    elements[current, END] = count + begun
-                    parent = int(elements[current, PARENT])
-                    if current == at:
-                        break
-                    current = parent
-                current = parent
-                block_element = current
-                while block_element > 0 and _KIND[elements[block_element, TAG_OF]] == INLINE:
-                    block_element = int(elements[block_element, PARENT])
-            continue
-        if tag and _IS_VOID[tag]:
-            quote = 0
-            while j < n and (quote or c[j] != 62):
-                if quote:
-                    quote = 0 if c[j] == quote else quote
-                elif c[j] == 34 or c[j] == 39:
-                    quote = int(c[j])
-                j += 1
-            i = j + 1
-            continue
-        new = known
-        known += 1
-        elements[new] = elements[current]
-        elements[new, PARENT], elements[new, TAG_OF] = current, tag
-        elements[new, DEPTH] = elements[current, DEPTH] + 1
-        deepest = max(deepest, int(elements[new, DEPTH]))
-        elements[new, FIRST], elements[new, END] = count, -1
-        names[new] = name
-        if tag == _A:
-            elements[new, IN_LINK] = 1
-            if begun:
-                blocks[count, LINKS] += 1
-        elif tag == _LI:
-            elements[new, ITEM] = new
-        elif tag == _UL or tag == _OL:
-            elements[new, LISTS] += 1
-        elif tag == _TD or tag == _TH:
-            elements[new, CELL], elements[new, ITEM], elements[new, LISTS] = new, -1, 0
-        elif tag == _TR:
-            elements[new, ROW], elements[new, CELL] = new, -1
-        if kind == HIDING or kind == RAW:
-            elements[new, HIDDEN] = 2
-        # Its attributes.
-        slash = False
-        while j < n and c[j] != 62:
-            if c[j] <= 32 or c[j] == 47:
-                slash = c[j] == 47
-                j += 1
-                continue
-            slash = False
-            state = _BASIS
-            while j < n and c[j] > 32 and c[j] != 62 and c[j] != 61 and c[j] != 47:
-                state = np.uint32((state ^ np.uint32(_lower(c[j]))) * _PRIME)
-                j += 1
-            if state == _HIDDEN_NAME and elements[new, HIDDEN] == 0:
-                elements[new, HIDDEN] = 1
-            if j < n and c[j] == 61:
-                j += 1
-                quote = int(c[j]) if j < n else 0
-                if quote == 34 or quote == 39:
-                    j += 1
-                    start = j
-                    while j < n and c[j] != quote:
-                        j += 1
-                    stop = j
-                    j += 1
-                else:
-                    start = j
-                    while j < n and c[j] > 32 and c[j] != 62:
-                        j += 1
-                    stop = j
-                if state == _CLASS or state == _ID or state == _ROLE or state == _PROPERTY:
-                    words = _words(c, start, stop, new, of, hashes, words)
-                elif state == _STYLE and _hides(c, start, stop) and elements[new, HIDDEN] == 0:
-                    elements[new, HIDDEN] = 1
-            elif j < n and c[j] != 62 and c[j] > 32 and c[j] != 47:
-                j += 1
-        i = j + 1
-        if kind == RAW:
-            end = _raw_end(c, i, name)
-            in_head = tag == _TITLE and elements[current, TAG_OF] != _SVG
-            if in_head and title_words == 0:
-                title_words = _note_title(c, i, end, classes, title)
-            i = end
-        if slash and tag == 0:  # an element of another language, closed at once
-            elements[new, END] = count + begun
-            continue
-        current = new
-        if kind != INLINE:
-            block_element = new
-    if begun:
-        blocks[count, STOP] = size
-        blocks[count, WORDS] += in_word
-        count += 1
+            _close(elements, names, name, state)
+        elif tag and _IS_VOID[tag]:
+            i = _behind_tag(c, j)
+        else:
+            new = _open(elements, blocks, tag, kind, state)
+            names[new] = name
+            i = _read_attributes(c, j, new, elements, of, hashes, state)
+            if kind == RAW:
+                end = _raw_end(c, i, name)
+                if tag == _TITLE and state[TITLED] == 0:
+                    state[TITLED] = _note_title(c, i, end, classes, title)
+                i = end
+    _end_block(blocks, text, title, state)
+    known, count = state[KNOWN], state[COUNT]
     for at in range(known):
         if elements[at, END] < 0:
             elements[at, END] = count
     return (
-        text[:size].copy(),
+        text[: state[SIZE]].copy(),
         elements[:known].copy(),
         blocks[:count].copy(),
-        of[:words].copy(),
-        hashes[:words].copy(),
-        title_words,
-        deepest,
+        of[: state[WORDS_KNOWN]].copy(),
+        hashes[: state[WORDS_KNOWN]].copy(),
+        state[TITLED],
+        state[DEEPEST],
     )
+
+
+@compiled
+def _behind_no_tag(c: U32, i: int, follows: int) -> int:
+    """Behind a comment, a declaration, or a sign that begins nothing."""
+    n = len(c)
+    if follows == 33 and i + 3 < n and c[i + 2] == 45 and c[i + 3] == 45:
+        return _find(c, i + 4, 45, 45, 62) + 3
+    if follows == 33 or follows == 63 or follows == 47:
+        while i < n and c[i] != 62:
+            i += 1
+    return i + 1
+
+
+@compiled
+def _behind_tag(c: U32, j: int) -> int:
+    """Behind the tag whose name ends here; ends of tags in quotes do not count."""
+    quote = 0
+    while j < len(c) and (quote or c[j] != 62):
+        if quote:
+            quote = 0 if c[j] == quote else quote
+        elif c[j] == 34 or c[j] == 39:
+            quote = int(c[j])
+        j += 1
+    return j + 1
+
+
+@compiled
+def _read_text(
+    c: U32, i: int, classes: U16, elements: I32, blocks: I32, text: U32, title: U8, state: I64
+) -> int:
+    """Add the characters up to the next tag to the block at hand; where that tag is."""
+    n, current = len(c), state[CURRENT]
+    hidden, linked = elements[current, HIDDEN] > 1, elements[current, IN_LINK] > 0
+    size, begun = state[SIZE], state[BEGUN]
+    spaced, newline = state[SPACED], state[NEWLINE]
+    in_word, word = state[IN_WORD], np.uint32(state[WORD])
+    row = blocks[state[COUNT]]
+    while i < n and c[i] != 60:
+        code = int(c[i])
+        if code == 38:
+            code, step = _entity(c, i)
+            i += step
+        else:
+            i += 1
+        if _is_space(code):
+            spaced = 1
+            newline |= code == 10
+            continue
+        if hidden:
+            continue
+        kind = int(classes[code])
+        if not begun:
+            begun, in_word = 1, 0
+            row[ELEMENT], row[INNER], row[START] = state[BREAKING], current, size
+            row[BEHIND_BREAK] = state[BROKEN]
+        elif spaced and not (newline and _joins(int(text[size - 1])) and _joins(code)):
+            text[size] = 32
+            size += 1
+        if in_word and (spaced or not kind & (LETTER | DIGIT)):
+            _end_word(row, word, title)
+            in_word = 0
+        spaced = newline = 0
+        text[size] = code
+        size += 1
+        state[LAST] = current
+        if kind & SPACE:
+            continue
+        if kind & (LETTER | DIGIT):
+            word = np.uint32(((word if in_word else _BASIS) ^ np.uint32(_lower(code))) * _PRIME)
+            in_word = 1
+        _count(row, code, kind, linked, title)
+    state[SIZE], state[BEGUN], state[SPACED], state[NEWLINE] = size, begun, spaced, newline
+    state[IN_WORD], state[WORD] = in_word, word
+    return i
+
+
+@compiled
+def _count(row: I32, code: int, kind: int, linked: bool, title: U8) -> None:
+    """Count a character that is no space."""
+    row[CHARS] += 1
+    weight = 2
+    if kind & WIDE:
+        weight = 7
+        row[WIDE_CHARS] += 1
+        _end_word(row, np.uint32((_BASIS ^ np.uint32(code)) * _PRIME), title)
+    elif 0xAC00 <= code <= 0xD7A3:
+        weight = 7
+        row[WIDE_CHARS] += 1
+    row[WEIGHT] += weight
+    if linked:
+        row[LINKED] += weight
+    if kind & DIGIT:
+        row[DIGITS] += 1
+    elif kind & PUNCTUATION:
+        row[MARKS] += 1
+        if kind & TERMINAL:
+            row[ENDS] += 1
+        elif code == 44 or code == 0xFF0C or code == 0x3001:
+            row[COMMAS] += 1
+    elif 65 <= code <= 90:
+        row[CAPITALS] += 1
+
+
+@compiled
+def _end_word(row: I32, word: np.uint32, title: U8) -> None:
+    row[WORDS] += 1
+    row[TITLE_WORDS] += title[int(word) % _TITLE_BITS]
+
+
+@compiled
+def _end_block(blocks: I32, text: U32, title: U8, state: I64) -> None:
+    """End the block at hand, if it has text."""
+    if state[BEGUN]:
+        row = blocks[state[COUNT]]
+        if state[IN_WORD]:
+            _end_word(row, np.uint32(state[WORD]), title)
+        if state[LAST] != row[INNER]:
+            row[INNER] = row[ELEMENT]
+        row[STOP] = state[SIZE]
+        text[state[SIZE]] = 10
+        state[SIZE] += 1
+        state[COUNT] += 1
+    state[BEGUN] = state[IN_WORD] = state[SPACED] = state[NEWLINE] = 0
+
+
+_MAX_STEPS = 64  # up to an element that an end tag closes: what was written again needs one
+
+
+@compiled
+def _close(elements: I32, names: U32, name: np.uint32, state: I64) -> None:
+    """Close the innermost element of a name, and all in it."""
+    at, steps = state[CURRENT], 0
+    while at > 0 and names[at] != name and steps < _MAX_STEPS:
+        at = int(elements[at, PARENT])
+        steps += 1
+    if at == 0 or names[at] != name:
+        return
+    current, outer = state[CURRENT], int(elements[at, PARENT])
+    while current != outer:
+        elements[current, END] = state[COUNT] + state[BEGUN]
+        current = int(elements[current, PARENT])
+    state[CURRENT] = outer
+    while outer > 0 and _KIND[elements[outer, TAG_OF]] == INLINE:
+        outer = int(elements[outer, PARENT])
+    state[BREAKING] = outer
+
+
+@compiled
+def _open(elements: I32, blocks: I32, tag: int, kind: int, state: I64) -> int:
+    """Begin an element; its number."""
+    new, current = state[KNOWN], state[CURRENT]
+    for column in range(11):
+        elements[new, column] = elements[current, column]
+    elements[new, PARENT], elements[new, TAG_OF] = current, tag
+    elements[new, DEPTH] += 1
+    elements[new, FIRST], elements[new, END] = state[COUNT], -1
+    if tag == _A:
+        elements[new, IN_LINK] = 1
+        blocks[state[COUNT], LINKS] += state[BEGUN]
+    elif tag == _LI:
+        elements[new, ITEM] = new
+    elif tag == _UL or tag == _OL:  # noqa: SIM109
+        elements[new, LISTS] += 1
+    elif tag == _TD or tag == _TH:  # noqa: SIM109
+        elements[new, CELL], elements[new, ITEM], elements[new, LISTS] = new, -1, 0
+    elif tag == _TR:
+        elements[new, ROW], elements[new, CELL] = new, -1
+    if kind == HIDING or kind == RAW:  # noqa: SIM109
+        elements[new, HIDDEN] = 2
+    state[DEEPEST] = max(state[DEEPEST], int(elements[new, DEPTH]))
+    state[KNOWN], state[CURRENT] = new + 1, new
+    if kind != INLINE:
+        state[BREAKING] = new
+    return int(new)
+
+
+@compiled
+def _read_attributes(
+    c: U32, j: int, element: int, elements: I32, of: I32, hashes: U32, state: I64
+) -> int:
+    """Note the words of an element's class, id, role and itemprop, and whether it is hidden; where
+    its start tag ends.
+    """
+    n = len(c)
+    while j < n and c[j] != 62:
+        if c[j] <= 32 or c[j] == 47:
+            j += 1
+            continue
+        name, begin = _BASIS, j
+        while j < n and c[j] > 32 and c[j] != 62 and c[j] != 61 and c[j] != 47:
+            name = np.uint32((name ^ np.uint32(_lower(c[j]))) * _PRIME)
+            j += 1
+        if name == _HIDDEN_NAME:
+            elements[element, HIDDEN] = max(1, elements[element, HIDDEN])
+        if j == begin and c[j] != 61:
+            j += 1
+        if j >= n or c[j] != 61:
+            continue
+        quote = int(c[j + 1]) if j + 1 < n else 0
+        quoted = quote == 34 or quote == 39
+        start = stop = j + 1 + quoted
+        while stop < n and (c[stop] != quote if quoted else c[stop] > 32 and c[stop] != 62):
+            stop += 1
+        j = stop + quoted
+        if name == _CLASS or name == _ID or name == _ROLE or name == _PROPERTY:  # noqa: SIM109
+            known = state[WORDS_KNOWN]
+            state[WORDS_KNOWN] = _words(c, start, stop, element, of, hashes, known)
+        elif name == _STYLE and elements[element, HIDDEN] == 0:
+            elements[element, HIDDEN] = _hides(c, start, stop)
+    return j + 1
