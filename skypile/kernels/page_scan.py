@@ -29,7 +29,7 @@ from skypile.kernels.characters import (
 from skypile.kernels.compiled import I32, I64, U8, U16, U32, compiled
 
 # What a tag does to text: it is part of a line, breaks it, hides what it holds, or holds text that
-# is no markup.
+# is no markup and hidden. What is hidden breaks no line: icons and scripts stand in sentences.
 INLINE, BLOCK, HIDING, RAW, BREAK = 0, 1, 2, 3, 4
 _KINDS = {
     BLOCK: (
@@ -317,6 +317,7 @@ def _scan(c: U32, classes: U16) -> tuple[U32, I32, I32, I32, U32, int, int]:
         tags += c[i] == 60
     elements, blocks = np.full((tags + 1, 11), -1, np.int32), np.zeros((tags + 1, 17), np.int32)
     names, title = np.zeros(tags + 1, np.uint32), np.zeros(_TITLE_BITS, np.uint8)
+    holders = np.zeros(tags + 1, np.int32)  # the innermost element around that breaks lines
     of, hashes = np.empty(n // 4 + 16, np.int32), np.empty(n // 4 + 16, np.uint32)
     text, state = np.empty(n + tags + 1, np.uint32), np.zeros(15, np.int64)
     # The root, which nothing closes.
@@ -341,19 +342,19 @@ def _scan(c: U32, classes: U16) -> tuple[U32, I32, I32, I32, U32, int, int]:
             j += 1
         tag = _tag_number(name)
         kind = int(_KIND[tag])
-        if kind != INLINE:
+        if kind == BLOCK or kind == BREAK:  # noqa: SIM109
             _end_block(blocks, text, title, state)
             state[BROKEN] = kind == BREAK
         if closing:
             while j < n and c[j] != 62:
                 j += 1
             i = j + 1
-            _close(elements, names, name, state)
+            _close(elements, names, holders, name, state)
         elif tag and _IS_VOID[tag]:
             i = _behind_tag(c, j)
         else:
             new = _open(elements, blocks, tag, kind, state)
-            names[new] = name
+            names[new], holders[new] = name, state[BREAKING]
             i = _read_attributes(c, j, new, elements, of, hashes, state)
             if kind == RAW:
                 end = _raw_end(c, i, name)
@@ -419,11 +420,11 @@ def _read_text(
             i += step
         else:
             i += 1
+        if hidden:
+            continue
         if _is_space(code):
             spaced = 1
             newline |= code == 10
-            continue
-        if hidden:
             continue
         kind = int(classes[code])
         if not begun:
@@ -504,7 +505,7 @@ _MAX_STEPS = 64  # up to an element that an end tag closes: what was written aga
 
 
 @compiled
-def _close(elements: I32, names: U32, name: np.uint32, state: I64) -> None:
+def _close(elements: I32, names: U32, holders: I32, name: np.uint32, state: I64) -> None:
     """Close the innermost element of a name, and all in it."""
     at, steps = state[CURRENT], 0
     while at > 0 and names[at] != name and steps < _MAX_STEPS:
@@ -516,10 +517,7 @@ def _close(elements: I32, names: U32, name: np.uint32, state: I64) -> None:
     while current != outer:
         elements[current, END] = state[COUNT] + state[BEGUN]
         current = int(elements[current, PARENT])
-    state[CURRENT] = outer
-    while outer > 0 and _KIND[elements[outer, TAG_OF]] == INLINE:
-        outer = int(elements[outer, PARENT])
-    state[BREAKING] = outer
+    state[CURRENT], state[BREAKING] = outer, holders[outer]
 
 
 @compiled
@@ -546,7 +544,7 @@ def _open(elements: I32, blocks: I32, tag: int, kind: int, state: I64) -> int:
         elements[new, HIDDEN] = 2
     state[DEEPEST] = max(state[DEEPEST], int(elements[new, DEPTH]))
     state[KNOWN], state[CURRENT] = new + 1, new
-    if kind != INLINE:
+    if kind == BLOCK:
         state[BREAKING] = new
     return int(new)
 

@@ -55,9 +55,14 @@ def forest(trees: list[dict[str, list[Any]]]) -> Forest:
         for of, more in zip(columns, ([-1] * leaves, tree["value"], [0] * leaves), strict=False):
             of += more
         columns[3].extend([0] * leaves)
-    kinds = (np.int32, np.float64, np.int32, np.int32)
-    arrays: Any = [np.array(c, k) for c, k in zip(columns, kinds, strict=True)]
-    return Forest(*arrays, np.array(roots, np.int32))
+    feature, threshold, left, right = columns
+    return Forest(
+        np.array(feature, np.int32),
+        np.array(threshold, np.float64),
+        np.array(left, np.int32),
+        np.array(right, np.int32),
+        np.array(roots, np.int32),
+    )
 
 
 def scores(scan: Scan, using: Weights) -> F64:
