@@ -68,7 +68,7 @@ def test_numbers_say_what_they_are_called() -> None:
     assert column["has_bar"] == [0, 0, 0, 0, 0, 1]
     assert column["last_is_end"] == [0, 0, 0, 1, 1, 0]
     assert column["from_h1"] == [-2, -1, 0, 1, 2, 3]
-    assert column["wide_fraction"][4] == pytest.approx(26 / 29)
+    assert column["wide_fraction"][4] == pytest.approx(28 / 31)
     assert column["weight_-1"][1:] == column["weight"][:-1]
     assert column["blocks_up0"] == [2, 2, 1, 1, 1, 1]
     assert column["share_up4"] == [1] * 6
