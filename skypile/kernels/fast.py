@@ -12,7 +12,6 @@ takes pages above the limits as well.
 Left out: reader comments, images, links and markup; dates in the running text.
 """
 
-import re
 from typing import Any
 
 import numpy as np
@@ -32,10 +31,10 @@ from skypile.kernels.threads import may_be_thread, thread
 
 # What `markup` turns into text: listings, and formulas in what wraps their renderings. A name in a
 # script costs a second parse, nothing else.
-_MARKED_UP = re.compile(
-    r"<pre[\s>]|<code[\s>]|blockcode|<math[\s>]|math/tex|katex|eeimg|tex-image|ee_img|texhtml"
-    r"|equation\?tex=|chart\?cht=tx|mathtex|mimetex|codecogs|class=\"(?:la)?tex\"",
-    re.IGNORECASE,
+_MARKED_UP = (
+    *("<pre>", "<pre ", "<pre\n", "<code", "blockcode", "<math", "math/tex", "katex", "eeimg"),
+    *("tex-image", "ee_img", "texhtml", "mathtex", "mimetex", "codecogs", "equation?tex="),
+    *("chart?cht=tx", 'class="tex"', 'class="latex"'),
 )
 
 
@@ -90,7 +89,8 @@ def found_on(html: str, limits: Limits, using: Weights) -> tuple[tuple[str, ...]
 
 def needs_preparing(html: str) -> bool:
     """Whether a page may hold listings or formulas."""
-    return _MARKED_UP.search(html) is not None
+    small = html.lower()  # and searched by name: one pattern takes ten times as long
+    return any(name in small for name in _MARKED_UP)
 
 
 def prepared(html: str, limits: Limits, marks: Marks | None) -> Any:

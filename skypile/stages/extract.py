@@ -57,7 +57,7 @@ class Config:
         "trafilatura",
         piece="read",
         choices=tuple(ENGINES),
-        help="what finds the main text; fast: trees over blocks, in a tenth of the time",
+        help="what finds the main text; fast: trees over blocks, a fraction of the time",
     )
     max_record_bytes: int = setting(
         64 << 20, piece="read", low=1 << 10, help="longer WARC records are skipped: too_large"

@@ -310,6 +310,25 @@ def test_every_reading_setting_changes_something(kernel: ExtractKernel, name: st
         changed.close()
 
 
+@pytest.mark.parametrize("text", [EN, ZH, ZHT])
+def test_the_fast_engine_gives_the_rows_that_the_other_gives(
+    kernel: ExtractKernel, text: str
+) -> None:
+    changed = ExtractKernel(build(Config, {"engine": "fast"}, "t"), lambda _: True)
+    data = response(page(*[text] * 4).encode())
+    try:
+        (ours, document), (theirs, other) = read(changed, data)[0], read(kernel, data)[0]
+    finally:
+        changed.close()
+    assert ours == theirs
+    assert ours["kept"]
+    assert document["engine"] == "fast"
+    assert document["text"].count(text) == 4
+    assert document["title"] == other["title"] == "Locks"
+    assert "Home" not in document["text"]
+    assert "reserved" not in document["text"]
+
+
 def test_no_setting_is_dead() -> None:
     """Each is in one of these tests: the table above, the verdicts, or the sandbox's own tests."""
     cut = {
