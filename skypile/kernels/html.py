@@ -65,12 +65,12 @@ class Page:
     """What was found on a page.
 
     title and date are None where the page gives none. date is ISO: when it says it was published,
-    as far as the address and the markup tell; None wherever trafilatura was not called. blocks:
+    as far as the address and the markup tell; None wherever only resiliparse was called. blocks:
     the paragraphs of the main text, in order, NFC, none with a newline; spaces collapsed and a
     letter or digit in each, but for the lines of listings, and nested items, which keep indents.
-    engine: "trafilatura" (threads, too) or "resiliparse". limit: what sent it to the latter:
-    "nodes", "depth", "table_rows", "nesting" or "siblings" ("cpu", "memory" or "crash" in the
-    sandbox); None where trafilatura found the text, or looked and found none.
+    engine: "trafilatura" or "fast" (threads, too), or "resiliparse". limit: what sent it to the
+    latter: "nodes", "depth", "table_rows", "nesting" or "siblings" ("cpu", "memory" or "crash" in
+    the sandbox); None where the engine asked found the text, or looked and found none.
     """
 
     title: str | None
@@ -93,10 +93,9 @@ def extract(
     url: of the page, for a date in it. latest_date: ISO; later dates are not believed (the day of
     the crawl, say). fallback_only: trafilatura is not called, whatever the size of the page.
     """
-    html = html.encode("utf-8", "replace").decode()  # a lone surrogate is no text and stops lxml
-    html = _CROWDED.sub(_less_crowded, html)
+    html = readable(html)
     tree = article.parse(html)
-    limit = _exceeded(tree, limits) if tree is not None else None
+    limit = exceeded(tree, limits) if tree is not None else None
     title = date = None
     if tree is not None and not limit and not fallback_only:
         _forget_long_data(tree)
@@ -108,12 +107,15 @@ def extract(
         found = blocks(thread(tree) or article.text(tree), marks)
         if found:
             return Page(title, date, found, "trafilatura", None)
-    if limit == "depth":
-        html = _LISTS.sub("<br>", html)
-    parsed = HTMLTree.parse(html)
-    if found := _by_resiliparse(parsed, main_content=limit != "depth"):
-        return Page(title or one_title(parsed.title), date, found, "resiliparse", limit)
-    return None
+    return fallback(html, title, date, limit)
+
+
+def readable(html: str) -> str:
+    """A page that both parsers can read in time linear in it: no lone surrogates, which are no text
+    and stop lxml, and no tags with very many attributes.
+    """
+    html = html.encode("utf-8", "replace").decode()
+    return _CROWDED.sub(_less_crowded, html)
 
 
 # Both parsers compare each attribute of a tag with all before it: 40,000 take 4 and 8 s, 1,000 take
@@ -144,7 +146,7 @@ def _nested_deeper_than(nesting: int) -> Any:
     return etree.XPath(f"boolean(//table[count(ancestor::table) >= {nesting}])")
 
 
-def _exceeded(tree: Any, limits: Limits) -> str | None:
+def exceeded(tree: Any, limits: Limits) -> str | None:
     """Which limit a tree exceeds, in 0.15 ms. Depth comes first, since it cuts the tree short."""
     if _deeper_than(limits.max_depth)(tree):
         return "depth"
@@ -190,8 +192,16 @@ def _forget_long_data(tree: Any) -> None:
 _LISTS = re.compile(r"</?[ou]l\b[^>]*>", re.IGNORECASE)
 
 
-def _by_resiliparse(tree: HTMLTree, *, main_content: bool) -> tuple[str, ...]:
+def fallback(html: str, title: str | None, date: str | None, limit: str | None) -> Page | None:
+    """What resiliparse makes of a readable page; None where it finds nothing.
+
+    limit: what sent the page to it (`Page.limit`). title, date: as known; else the title it has.
+    """
     # Its search for the main content takes time in the square of the depth (10,000: 2.4 s; 20,000:
     # 12 s), so a page that is too deep is taken whole, and left to the rules on paragraphs.
-    text = extract_plain_text(tree, main_content=main_content, alt_texts=False, comments=False)
-    return blocks(text)
+    deep = limit == "depth"
+    tree = HTMLTree.parse(_LISTS.sub("<br>", html) if deep else html)
+    text = extract_plain_text(tree, main_content=not deep, alt_texts=False, comments=False)
+    if found := blocks(text):
+        return Page(title or one_title(tree.title), date, found, "resiliparse", limit)
+    return None

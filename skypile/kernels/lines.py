@@ -8,6 +8,7 @@ Left out: what is a listing (`markup`), and which lines a text is better without
 
 import re
 import unicodedata
+from itertools import islice
 from typing import NamedTuple
 
 from skypile.kernels.furniture import is_furniture
@@ -48,7 +49,7 @@ class Marks(NamedTuple):
 
 def marks_for(html: str) -> Marks | None:
     """Marks that a page does not hold; None for one that holds nearly all that there are."""
-    free = [sign for sign in _SIGNS if sign not in html][: len(Marks._fields)]
+    free = list(islice((sign for sign in _SIGNS if sign not in html), len(Marks._fields)))
     return Marks(*free) if len(free) == len(Marks._fields) else None
 
 

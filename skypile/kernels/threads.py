@@ -67,6 +67,11 @@ _POSTS: list[tuple[Any, Any, int]] = [
 _NOTES = re.compile(r"pstatus|attach|signature|jammer|bbp-reply-header|(?:^| )sig(?: |$)")
 
 
+def may_be_thread(html: str) -> bool:
+    """Whether a page holds the names of any program's posts: false for most that are no thread."""
+    return any(may_match(html) for may_match, *_ in _POSTS)
+
+
 def thread(tree: Any) -> str | None:
     """The posts of a page as lines of text, as `lines.blocks` reads them; None if it is no thread.
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 from skypile.kernels import charset, warc
 from skypile.kernels.ids import doc_id
 from skypile.kernels.pages import document_row, html_file, record_row, refusal
-from skypile.kernels.sandbox import Failure, Sandbox
+from skypile.kernels.sandbox import EXTRACT, EXTRACT_FAST, Failure, Sandbox
 from skypile.stage import NO_HINTS, Hints, Row
 
 if TYPE_CHECKING:
+    # Imported in the child process alone; named here, its code is in the stage's fingerprint.
+    from skypile.kernels import fast as fast
     from skypile.stages.extract import Config
 
 MAX_DAMAGES_LISTED = 1000  # of a slice
+ENGINES = {"trafilatura": EXTRACT, "fast": EXTRACT_FAST}  # as the child process calls them
 
 
 class ExtractKernel:
@@ -24,7 +27,9 @@ class ExtractKernel:
         self._config, self._wanted = config, wanted
         self._limits = config.limits()
         self._gate = config.gate()
-        self._sandbox = Sandbox(config.max_cpu_seconds, config.max_memory_bytes)
+        self._sandbox = Sandbox(
+            config.max_cpu_seconds, config.max_memory_bytes, target=ENGINES[config.engine]
+        )
         self._log: Row = {}
 
     def close(self) -> None:

@@ -272,6 +272,7 @@ def test_the_cut_is_a_batch_kernel(a: list[dict[str, Any]], b: list[dict[str, An
 
 
 READ_CHANGES: dict[str, tuple[Any, bytes]] = {
+    "engine": ("fast", response(page(EN, ZH).encode())),
     "max_record_bytes": (2_000, response(page(EN * 30).encode())),
     "max_page_bytes": (2_000, response(page(EN * 30).encode())),
     "max_replaced_fraction": (
@@ -307,6 +308,25 @@ def test_every_reading_setting_changes_something(kernel: ExtractKernel, name: st
         assert read(changed, data) != read(kernel, data)
     finally:
         changed.close()
+
+
+@pytest.mark.parametrize("text", [EN, ZH, ZHT])
+def test_the_fast_engine_gives_the_rows_that_the_other_gives(
+    kernel: ExtractKernel, text: str
+) -> None:
+    changed = ExtractKernel(build(Config, {"engine": "fast"}, "t"), lambda _: True)
+    data = response(page(*[text] * 4).encode())
+    try:
+        (ours, document), (theirs, other) = read(changed, data)[0], read(kernel, data)[0]
+    finally:
+        changed.close()
+    assert ours == theirs
+    assert ours["kept"]
+    assert document["engine"] == "fast"
+    assert document["text"].count(text) == 4
+    assert document["title"] == other["title"] == "Locks"
+    assert "Home" not in document["text"]
+    assert "reserved" not in document["text"]
 
 
 def test_no_setting_is_dead() -> None:

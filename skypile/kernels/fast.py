@@ -1,0 +1,120 @@
+"""The main text of a page by judging its blocks: the fast engine beside trafilatura's (`html`).
+
+The page is parsed and written again (Lexbor, through resiliparse), cut into blocks in one compiled
+pass, and two small sets of trees judge each block (`page_scan`, `page_features`, `page_trees`).
+Threads of known forum programs are read as the other engine reads them. Listings and formulas
+become text first, by `markup`, in the pages that may hold any. What comes out has the same
+structure: items, rows and lines of listings are marked in the same way (`lines`).
+
+Where no block is text on a page that has some, a lower threshold is tried, then resiliparse. It
+takes pages above the limits as well.
+
+Left out: reader comments, images, links and markup; dates in the running text.
+"""
+
+from typing import Any
+
+import numpy as np
+from lxml import etree
+from resiliparse.parse.html import HTMLTree
+
+from skypile.kernels import article
+from skypile.kernels.html import DEFAULT_LIMITS, Limits, Page, exceeded, fallback, readable
+from skypile.kernels.lines import Marks, blocks, marks_for
+from skypile.kernels.markup import prepare
+from skypile.kernels.page_heads import head
+from skypile.kernels.page_lines import lines_of
+from skypile.kernels.page_scan import scan
+from skypile.kernels.page_tags import Scan
+from skypile.kernels.page_trees import Weights, scores
+from skypile.kernels.page_weights import weights
+from skypile.kernels.threads import may_be_thread, thread
+
+# What `markup` turns into text: listings, and formulas in what wraps their renderings. A name in a
+# script costs a second parse, nothing else.
+_MARKED_UP = (
+    *("<pre>", "<pre ", "<pre\n", "<code", "blockcode", "<math", "math/tex", "katex", "eeimg"),
+    *("tex-image", "ee_img", "texhtml", "mathtex", "mimetex", "codecogs", "equation?tex="),
+    *("chart?cht=tx", 'class="tex"', 'class="latex"'),
+)
+
+
+def extract(
+    html: str,
+    *,
+    url: str | None,
+    limits: Limits,
+    latest_date: str,
+    fallback_only: bool = False,
+) -> Page | None:
+    """The main text of a page, as `skypile.kernels.html.extract` takes and gives it.
+
+    Of the limits, max_nodes (elements with an end tag) and max_depth hold: time is linear in the
+    page, whatever tables and lists it has.
+    """
+    html = readable(html)
+    title, date = head(html, url, latest_date)
+    limit = None
+    if not fallback_only:
+        found, limit = found_on(html, limits, weights())
+        if found:
+            return Page(title, date, found, "fast", None)
+    return fallback(html, title, date, limit)
+
+
+def warm() -> None:
+    """Load, or compile where no other process of this machine has, all that `extract` calls."""
+    extract(_WARM, url=None, limits=DEFAULT_LIMITS, latest_date="2000-01-01")
+
+
+extract.warm = warm  # type: ignore[attr-defined]  # for the sandbox
+_WARM = "<title>A page</title><div class=text><p>One paragraph.</p><ul><li>An item</ul></div>"
+
+
+def found_on(html: str, limits: Limits, using: Weights) -> tuple[tuple[str, ...], str | None]:
+    """The blocks of the main text, empty where there are none; and which limit was exceeded."""
+    marks = marks_for(html)
+    is_thread = may_be_thread(html)
+    tree = prepared(html, limits, marks) if is_thread or needs_preparing(html) else None
+    if is_thread and tree is not None:
+        posts = thread(tree)
+        if posts and (found := blocks(posts, marks)):
+            return found, None
+    page = scan_of(html, tree)
+    if page.deepest > limits.max_depth:
+        return (), "depth"
+    if len(page.elements) > limits.max_nodes:
+        return (), "nodes"
+    return chosen(page, marks, using), None
+
+
+def needs_preparing(html: str) -> bool:
+    """Whether a page may hold listings or formulas."""
+    small = html.lower()  # and searched by name: one pattern takes ten times as long
+    return any(name in small for name in _MARKED_UP)
+
+
+def prepared(html: str, limits: Limits, marks: Marks | None) -> Any:
+    """The page as lxml's tree, listings and formulas made text; None where it exceeds a limit."""
+    tree = article.parse(html)
+    if tree is None or exceeded(tree, limits) is not None:
+        return None
+    prepare(tree, html, marks)
+    return tree
+
+
+def scan_of(html: str, tree: Any) -> Scan:
+    """The blocks of a page: as Lexbor reads it, or of its prepared tree, unless that is None."""
+    if tree is None:
+        return scan(str(HTMLTree.parse(html)))
+    return scan(etree.tostring(tree, encoding="unicode", method="html"))
+
+
+def chosen(page: Scan, marks: Marks | None, using: Weights) -> tuple[str, ...]:
+    """The blocks of a page's main text by the first threshold that leaves any; else none."""
+    judged = scores(page, using)
+    for threshold in using.thresholds:
+        found = blocks(lines_of(page, np.flatnonzero(judged > threshold).tolist()), marks)
+        if found:
+            return found
+    return ()

@@ -1,0 +1,62 @@
+"""Title and date of a page from its head and address, by patterns, in a tenth of a millisecond.
+
+The title that a page gives to those that link to it, else its `title`. The date that it says it was
+published: a meta element, structured data, a `time` element, the address, in this order.
+
+Left out: dates and titles that only the running text gives (`metadata` looks in headings, too).
+"""
+
+import datetime
+import re
+
+from skypile.kernels.metadata import one_title
+
+MAX_HEAD_CHARS = 300_000  # structured data may stand behind long styles
+EARLIEST = "1995-01-01"  # htmldate's: what is before is no date of a web page
+
+_META = re.compile(r"<meta\b([^<>]{1,2000})>", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"([\w:.-]{1,40})\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
+_TITLE = re.compile(r"<title\b[^<>]*>([^<]{1,2000})", re.IGNORECASE)
+_TITLES = ("og:title", "twitter:title", "citation_title", "dc.title")
+_DATES = (
+    *("article:published_time", "og:published_time", "datepublished", "publishdate", "pubdate"),
+    *("publish_date", "publication_date", "publish-date", "citation_publication_date"),
+    *("dc.date.issued", "dcterms.date", "dcterms.created", "dc.date", "sailthru.date"),
+    *("parsely-pub-date", "article_date_original", "weibo: article:create_at", "bt:pubdate"),
+    *("og:release_date", "releasedate", "date"),
+)
+_DATA_DATE = re.compile(r"\"(?:datePublished|pubDate|dateCreated)\"\s*:\s*\"([^\"]{8,40})\"")
+_TIME = re.compile(r"<time\b[^<>]{0,300}?\bdatetime\s*=\s*[\"']?([^\"'<>]{8,40})", re.IGNORECASE)
+_DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)([-/._]?)([01]?\d)\2([0-3]?\d)(?!\d)")
+_CHINESE_DAY = re.compile(r"((?:19|20)\d\d)年([01]?\d)月([0-3]?\d)日")
+
+
+def head(html: str, url: str | None, latest_date: str) -> tuple[str | None, str | None]:
+    """Title and date (ISO) of a page; None where it gives none. Later dates are not believed."""
+    start = html[:MAX_HEAD_CHARS]
+    named: dict[str, str] = {}
+    for found in _META.finditer(start):
+        given = {m[1].lower(): m[2] or m[3] or m[4] or "" for m in _ATTRIBUTE.finditer(found[1])}
+        name = given.get("property") or given.get("name") or given.get("itemprop")
+        if name and given.get("content"):
+            named.setdefault(name.lower(), given["content"])
+    title = next((t for name in _TITLES if (t := one_title(named.get(name)))), None)
+    if title is None and (found_title := _TITLE.search(start)):
+        title = one_title(found_title[1])
+    data, time = _DATA_DATE.search(html), _TIME.search(html)
+    dates = [named.get(name) for name in _DATES]
+    dates += [data[1] if data else None, time[1] if time else None, url]
+    return title, next((d for text in dates if (d := _day(text, latest_date))), None)
+
+
+def _day(text: str | None, latest_date: str) -> str | None:
+    """The first day that a text names, if a page can be of it; ISO."""
+    for pattern, at in ((_CHINESE_DAY, (1, 2, 3)), (_DAY, (1, 3, 4))):
+        for found in pattern.finditer(text or ""):
+            try:
+                day = datetime.date(*(int(found[i]) for i in at)).isoformat()
+            except ValueError:
+                continue
+            if EARLIEST <= day <= latest_date:
+                return day
+    return None

@@ -1,0 +1,51 @@
+"""Titles and dates of pages by patterns."""
+
+import pytest
+
+from skypile.kernels.page_heads import head
+
+LATEST = "2026-01-01"
+
+
+@pytest.mark.parametrize(
+    ("html", "title"),
+    [
+        ("<title>One &amp; <b>", "One &"),
+        ("<title>Site</title><meta property='og:title' content=\"It's  so\">", "It's so"),
+        ("<META content=标题 name=OG:Title><title>x</title>", "标题"),
+        ("<meta property=og:title content='| —'><title> 繁體 </title>", "繁體"),
+        ("<p>none", None),
+    ],
+)
+def test_titles(html: str, title: str | None) -> None:
+    assert head(html, None, LATEST)[0] == title
+
+
+@pytest.mark.parametrize(
+    ("html", "url", "date"),
+    [
+        (
+            "<meta property='article:published_time' content='2021-05-04T10:00Z'>",
+            None,
+            "2021-05-04",
+        ),
+        ('<script>{"datePublished": "2020-2-3"}</script>', None, "2020-02-03"),
+        ("<time datetime='2019/11/18 11:03'>", None, "2019-11-18"),
+        ("<meta name=pubdate content='2019年1月2日 08:00'>", None, "2019-01-02"),
+        ("", "https://a.cn/2018/03/04/x.html", "2018-03-04"),
+        ("", "https://a.cn/20180304/x.html", "2018-03-04"),
+        ("", "https://a.cn/12018030455/x.html", None),
+        ("", "https://a.cn/2018/13/04/x.html", None),
+        ("<meta name=date content='2031-01-01'>", "https://a.cn/2018/03/04", "2018-03-04"),
+        ("<meta name=date content='1970-01-01'>", None, None),
+        ("<p>2018-03-04", None, None),
+    ],
+)
+def test_dates(html: str, url: str | None, date: str | None) -> None:
+    assert head(html, url, LATEST)[1] == date
+
+
+def test_published_comes_before_other_dates() -> None:
+    html = "<time datetime=2019-01-01><meta name=date content=2018-01-01>"
+    html += "<meta property=article:published_time content=2017-01-01>"
+    assert head(html, "http://a/2016/01/01", LATEST)[1] == "2017-01-01"
