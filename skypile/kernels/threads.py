@@ -8,7 +8,8 @@ Left out: who wrote a post and when, signatures, and forums without posts of suc
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from lxml import etree
@@ -20,13 +21,21 @@ def _has(name: str) -> str:
     return f"contains(concat(' ', normalize-space(@class), ' '), ' {name} ')"
 
 
-def _names(path: str) -> Callable[[str], bool]:
-    """Whether a page with these attributes can match a path: it has the names in quotes, or one of
-    the alternatives.
-    """
-    names = [name.strip() for name in re.findall(r"'([\w -]{4,})'", path)]
-    enough = any if " or " in path else all
-    return lambda attributes: enough(name in attributes for name in names)
+@dataclass(frozen=True)
+class _Names:
+    """The names in quotes of a path, which a page has if it can match it, or one of them."""
+
+    names: tuple[str, ...]
+    enough: Callable[[Iterable[bool]], bool]
+
+    def are_in(self, held: Container[str]) -> bool:
+        """Whether a page can match the path that has these: attributes as one text, or names."""
+        return self.enough(name in held for name in self.names)
+
+
+def _names(path: str) -> _Names:
+    names = tuple(name.strip() for name in re.findall(r"'([\w -]{4,})'", path))
+    return _Names(names, any if " or " in path else all)
 
 
 # Three searches, since a union of them takes time in the square of the page in libxml2.
@@ -37,7 +46,7 @@ _ATTRIBUTES: list[Any] = [
 
 # The body of a post by program, and how many of them make a thread: a class name may be another's.
 # Names are looked for in all attributes before the tree is searched, which costs 0.25 ms a path.
-_POSTS: list[tuple[Any, Any, int]] = [
+_POSTS: list[tuple[_Names, Any, int]] = [
     (_names(path), etree.XPath(path), least)
     for path, least in (
         ("//td[starts-with(@id, 'postmessage_')]", 1),  # Discuz!
@@ -67,9 +76,16 @@ _POSTS: list[tuple[Any, Any, int]] = [
 _NOTES = re.compile(r"pstatus|attach|signature|jammer|bbp-reply-header|(?:^| )sig(?: |$)")
 
 
-def may_be_thread(html: str) -> bool:
-    """Whether a page holds the names of any program's posts: false for most that are no thread."""
-    return any(may_match(html) for may_match, *_ in _POSTS)
+# What `may_be_thread` asks for.
+NAMES = frozenset(name for names, *_ in _POSTS for name in names.names)
+
+
+def may_be_thread(held: Container[str]) -> bool:
+    """Whether a page holds the names of any program's posts: false for most that are no thread.
+
+    held: those of NAMES that it has.
+    """
+    return any(names.are_in(held) for names, *_ in _POSTS)
 
 
 def thread(tree: Any) -> str | None:
@@ -80,8 +96,8 @@ def thread(tree: Any) -> str | None:
     posts: list[Any] = []
     best = 0
     names = "\n".join({value for find in _ATTRIBUTES for value in find(tree)})
-    for may_match, find, least in _POSTS:
-        found = find(tree) if may_match(names) else ()
+    for needed, find, least in _POSTS:
+        found = find(tree) if needed.are_in(names) else ()
         if len(found) < least:
             continue
         inner = set(found)

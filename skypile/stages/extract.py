@@ -285,6 +285,7 @@ STAGE = Stage(
         make_kernel=make_cut_kernel,
     ),
     libraries=(
+        "ahocorasick_rs",
         "fasttext-community",
         "fastwarc",
         "resiliparse",

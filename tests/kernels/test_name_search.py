@@ -1,0 +1,26 @@
+"""Which of some names a page holds."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skypile.kernels.name_search import NameSearch
+
+
+def test_names_within_names_count_and_capitals_are_other_letters() -> None:
+    search = NameSearch(["post", "PostBody", "postbody", "<pre>", "math/tex"])
+    assert search.held("<DIV class=postbody>帖子<pre>".encode()) == {"post", "postbody", "<pre>"}
+    assert search.held(b"<i class=PostBody>") == {"PostBody"}
+    assert search.held(b"") == search.held("中文网页，没有名字".encode()) == frozenset()
+
+
+@pytest.mark.parametrize("wrong", ["", "名字"])
+def test_a_name_that_cannot_be_one_is_told(wrong: str) -> None:
+    with pytest.raises(ValueError, match="ASCII"):
+        NameSearch(["post", wrong])
+
+
+@given(st.text("abAB中 ", max_size=60), st.sets(st.text("ab", min_size=1, max_size=4), max_size=5))
+def test_it_is_what_looking_for_each_finds(text: str, names: set[str]) -> None:
+    if names:
+        assert NameSearch(names).held(text.encode()) == {n for n in names if n in text}
