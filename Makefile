@@ -96,7 +96,9 @@ train: install  ## train on token shards (CONFIG=conf/train_demo.toml, RANKS=1 p
 	$(PY) -m torch.distributed.run --standalone --nproc-per-node $(RANKS) -m model.train $(CONFIG)
 
 .PHONY: experiment-leakage experiment-in-domain experiment-learning-rate experiment-validation-loss
-.PHONY: experiment-architecture evaluate-benchmarks
+.PHONY: experiment-architecture experiment-ablation evaluate-benchmarks
+experiment-ablation: install java lmplz  ## does what the stages keep make a better model? with datatrove beside (45 minutes)
+	@$(PY) -m experiments.ablation --data $(SHARED)/data $(ARGS)
 experiment-leakage: install  ## Table 8 on models of which we know what leaked (15 minutes)
 	@$(PY) -m experiments.leakage --data $(SHARED)/data $(ARGS)
 

@@ -167,7 +167,7 @@ def ours(folder: Path, stages: tuple[str, ...], engine: str, cores: int) -> tupl
 
 
 def start_up(folder: Path, stages: tuple[str, ...], engine: str, cores: int) -> Took:
-    """What a few pages take, kernels being compiled: that is paid once a machine, not once a job."""
+    """What a few pages take, kernels being compiled: they are once a machine, not once a job."""
     ours(folder / "few", stages, engine, cores)
     for left in (folder / "few").glob("out-*"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()

@@ -229,16 +229,13 @@ def _run(
     return {"losses": last, "mean": corpora.by_language(last), "seconds": round(run.seconds)}
 
 
-def visible(said: Mapping[str, Any], way: str, language: str) -> float:
-    """The least difference of two means that the seeds' spread can show, nats: two standard errors
-    of a difference, from the spread within all sets.
+def visible(said: Mapping[str, Any], way: str, language: str, name: str = CLEAN) -> float:
+    """The least difference to (b) that the seeds' spread can show, nats: two standard errors of the
+    difference of the means of a set and of (b), (b) itself being compared with its like.
     """
-    spreads = [
-        statistics.variance(values)
-        for one in said["sets"].values()
-        if len(values := _values(one, way, language)) > 1
-    ]
-    return 2 * (2 * statistics.fmean(spreads) / said["seeds"]) ** 0.5 if spreads else 0.0
+    pair = [_values(said["sets"][n], way, language) for n in (CLEAN, name)]
+    spread = sum(statistics.variance(values) for values in pair if len(values) > 1)
+    return float(2 * (spread / said["seeds"]) ** 0.5)
 
 
 def _values(one: Mapping[str, Any], way: str, language: str) -> list[float]:
@@ -249,7 +246,9 @@ def table(said: Mapping[str, Any]) -> str:
     """What can be seen, and then a row a set and way."""
     parts = []
     for way in ("tokens", "epochs"):
-        least = {lang: visible(said, way, lang) for lang in corpora.LANGUAGES}
+        seen = ", ".join(
+            f"{word} {visible(said, way, lang):.3f}" for lang, word in corpora.LANGUAGES.items()
+        )
         lines = []
         base = said["sets"][CLEAN]
         for name, one in said["sets"].items():
@@ -263,7 +262,9 @@ def table(said: Mapping[str, Any]) -> str:
                     continue
                 less = statistics.fmean(values) - statistics.fmean(_values(base, way, language))
                 spread = statistics.stdev(values) if len(values) > 1 else 0.0
-                told = f"{less:+.3f}" if abs(less) > least[language] else f"none ({less:+.3f})"
+                least = visible(said, way, language, name)
+                told = f"{less:+.3f} ± {least:.3f}"
+                told = told if abs(less) > least else f"none ({told})"
                 row += [
                     f"{statistics.fmean(values):.3f} ± {spread:.3f}",
                     "" if name == CLEAN else told,
@@ -279,10 +280,10 @@ def table(said: Mapping[str, Any]) -> str:
             "Chinese",
             "less (b)",
         ]
-        seen = ", ".join(f"{word} {least[lang]:.3f}" for lang, word in corpora.LANGUAGES.items())
         parts.append(
-            f"Equal {way}. Differences below {seen} nats a token cannot be told from the seeds "
-            f"({said['seeds']} each).\n\n" + markdown(heads, lines)
+            f"Equal {way}. Two sets like (b) differ by up to {seen} nats a token for the seeds "
+            f"alone ({said['seeds']} each; two standard errors, as behind ± in the last columns)."
+            "\n\n" + markdown(heads, lines)
         )
     return "\n\n".join(parts)
 

@@ -46,9 +46,10 @@ def of(*values: float) -> dict[str, object]:
 def test_a_difference_that_the_seeds_could_make_is_called_none() -> None:
     sets = {RAW: of(5.0, 5.2), CLEAN: of(5.01, 5.19), "+ quality": of(4.0, 4.2)}
     said = {"seeds": 2, "step_tokens": 100, "sets": sets}
-    # Variances .02, .0162 and .02 within the sets: a difference of means has their mean.
-    assert visible(said, "tokens", "en") == pytest.approx(2 * 0.018733**0.5, rel=1e-3)
+    # Variances of .0162 (b) and .02: of a mean of two seeds half of it.
+    assert visible(said, "tokens", "en", RAW) == pytest.approx(2 * 0.0181**0.5, rel=1e-3)
+    assert visible(said, "tokens", "en") == pytest.approx(2 * 0.0162**0.5, rel=1e-3)
     lines = {line.split(" | ")[0]: line for line in table(said).splitlines()}
-    assert "none (+0.000)" in lines[f"| {RAW}"]
-    assert "-1.000" in lines["| + quality"]
+    assert "none (+0.000 ± 0.269)" in lines[f"| {RAW}"]
+    assert "-1.000 ± 0.269" in lines["| + quality"]
     assert "none" not in lines["| + quality"]
