@@ -84,7 +84,7 @@ def no_spark(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     import skypile.spark
 
     monkeypatch.setattr(
-        skypile.spark, "run_tasks", lambda spark, function, tasks, *_: [*map(function, tasks)]
+        skypile.spark, "run_tasks", lambda spark, function, tasks, *_, **__: [*map(function, tasks)]
     )
     return lambda: None
 

@@ -50,7 +50,7 @@ def main() -> None:
     ):
         for name in names:
             setattr(owner, name, counted(getattr(owner, name)))
-    skypile.spark.run_tasks = lambda spark, function, tasks, *_: [*map(function, tasks)]
+    skypile.spark.run_tasks = lambda spark, function, tasks, *_, **__: [*map(function, tasks)]
     if wait := os.environ.get("KILLABLE_WAIT"):
         write = TableWriter.write
 

@@ -190,7 +190,9 @@ def test_a_host_with_other_content_refuses_its_task(
 ) -> None:
     (base / "one.txt").write_text("xy")
 
-    def other_host(spark: Any, function: Any, tasks: Any, label: str, *_: Any) -> list[Any]:
+    def other_host(
+        spark: Any, function: Any, tasks: Any, label: str, *_: Any, **__: Any
+    ) -> list[Any]:
         if "known.measure" in label:
             (base / "one.txt").write_text("other")
         return [function(task) for task in tasks]

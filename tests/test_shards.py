@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(
             skypile.spark,
             "run_tasks",
-            lambda spark, function, tasks, *_: [*map(function, tasks)],
+            lambda spark, function, tasks, *_, **__: [*map(function, tasks)],
         )
         Run(config, lambda: None, lambda said: None).execute()  # type: ignore[arg-type,return-value]
     return base

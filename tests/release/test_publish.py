@@ -55,7 +55,7 @@ def make_run(base: Path, part_bytes: int = 4096) -> Path:
         patch.setattr(
             skypile.spark,
             "run_tasks",
-            lambda spark, function, tasks, *more: [*map(function, tasks)],
+            lambda spark, function, tasks, *more, **named: [*map(function, tasks)],
         )
         Run(config, lambda: None, lambda said: None).execute()  # type: ignore[arg-type,return-value]
     for source in SOURCES:

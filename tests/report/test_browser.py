@@ -70,7 +70,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     base = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spark, "run_tasks", lambda _, do, tasks, *more: [*map(do, tasks)])
+        patch.setattr(spark, "run_tasks", lambda _, do, tasks, *more, **named: [*map(do, tasks)])
         run = small_run(base, lambda: None)
     write(run, base / "report.html", Options())
     return base

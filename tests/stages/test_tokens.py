@@ -195,7 +195,9 @@ def test_a_retried_task_leaves_nothing_behind(
             raise OSError("the disk is gone")
         return real(values)
 
-    def run_tasks(spark: Any, function: Any, todo: Any, label: str, *_: Any) -> list[Any]:
+    def run_tasks(
+        spark: Any, function: Any, todo: Any, label: str, *_: Any, **__: Any
+    ) -> list[Any]:
         done = []
         for task in todo:
             armed[0] = label in ("tokens encode", "tokens shards")
