@@ -176,7 +176,7 @@ def config_of(folder: Path, stages: tuple[str, ...], engine: str, cores: int) ->
     out = folder / f"out-{engine}-{len(stages)}"
     text = text.replace('"../runs/crawl/out"', json.dumps(str(out)))
     text = text.replace('"../runs/crawl/input"', json.dumps(str(folder / "in")))
-    # Parts as in conf/cluster.toml, a file or more each; the small ones of a demo start a process of
+    # Parts as in conf/cluster.toml, a file or more each: a demo's small ones start a process of
     # extraction (seconds of imports) for every fifty pages.
     text = text.replace("part_bytes = 2_097_152", "part_bytes = 268_435_456")
     text = text.replace('"local[*]"', f'"local[{cores}]"')
