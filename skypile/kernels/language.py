@@ -134,6 +134,11 @@ class Model:
         if not {"en", "zh"} <= set(self._languages.values()):
             raise ValueError(f"{path} is no model for languages: no label for English and Chinese")
 
+    @property
+    def languages(self) -> frozenset[str]:
+        """The codes that it tells apart."""
+        return frozenset(self._languages.values())
+
     def predict(self, text: str) -> dict[str, float]:
         """The probability of each language above .001, most probable first; empty where no word
         is known.

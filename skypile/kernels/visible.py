@@ -12,7 +12,7 @@ import re
 MAX_HTML_CHARS = 1 << 18
 _HIDDEN = re.compile(r"<(script|style|template|svg|textarea|!--)", re.IGNORECASE)
 _CLOSE = {
-    name: re.compile(f"</{name}" if name.isalpha() else "--", re.IGNORECASE)
+    name: re.compile(f"</{name}" if name.isalpha() else "--(?=>)", re.IGNORECASE)
     for name in ("script", "style", "template", "svg", "textarea", "!--")
 }
 _TAG = re.compile(r"</?[a-zA-Z!?][^<>]*>")

@@ -52,10 +52,15 @@ class Gate:
         """Open the model and the list.
 
         Raises:
-            ValueError: the model is not what it should be. InputError: the list is none.
+            ValueError: the model is not what it should be, or knows no such language.
+            InputError: the list is none.
         """
         self._wanted = wanted
         self._model = language.open_model(lid_model, lid_sha256) if wanted.languages else None
+        if self._model and (unknown := sorted({*wanted.languages} - self._model.languages)):
+            raise ValueError(
+                f"languages: the model knows no {', '.join(unknown)}; codes are en, zh"
+            )
         self._blocked: BlockList | None = None
         if blocklist:
             folder: Path = artifacts.local(blocklist, kind=blocklists.KIND)

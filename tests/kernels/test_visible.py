@@ -45,6 +45,11 @@ def test_what_is_not_closed_hides_the_rest(hidden: str) -> None:
     assert visible_text(f"<p>{EN}</p>{hidden}{ZH}", 999) == EN
 
 
+def test_a_comment_ends_at_its_mark_and_not_at_dashes_within() -> None:
+    page = f"<!-- a -- b <p>{EN} not shown</p> --><p>{ZH}</p>"
+    assert visible_text(page, 999) == ZH
+
+
 def test_lower_case_of_another_length_does_not_shift_anything() -> None:
     assert visible_text(f"<p>{'İ' * 50}</p><script>x</script><p>{EN}</p>", 999).endswith(EN)
 

@@ -88,6 +88,7 @@ def test_reasons_are_on_record_and_nothing_is_extracted(tmp_path: Path) -> None:
     [
         ({"languages": ["en"], "lid_model": "/nowhere.bin"}, "cannot read the language model"),
         ({"languages": ["en"], "lid_sha256": "0" * 64}, "SHA-256"),
+        ({"languages": ["en", "chinese"]}, "knows no chinese"),
     ],
 )
 def test_a_model_that_is_not_there_is_told(wrong: dict[str, object], message: str) -> None:
