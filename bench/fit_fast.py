@@ -35,7 +35,7 @@ from bench.metrics import overlap, snippets, words
 from skypile.kernels import fast, page_alike, page_context, page_topics
 from skypile.kernels import page_features as f
 from skypile.kernels import page_tags as s
-from skypile.kernels.html import DEFAULT_LIMITS, fallback
+from skypile.kernels.html import DEFAULT_LIMITS, fallback, in_utf8
 from skypile.kernels.lines import marks_for
 from skypile.kernels.page_trees import Weights, forest, sums
 from skypile.kernels.page_weights import WEIGHTS_FILE, digest_of, weights_of
@@ -136,11 +136,10 @@ def host_of(page: GoldPage) -> str:
 
 def example(page: GoldPage, name: str) -> Example:
     """A page as it is fitted on."""
-    marks = marks_for(page.text)
-    needed = fast.needs_preparing(page.text)
-    scan = fast.scan_of(
-        page.text, fast.prepared(page.text, DEFAULT_LIMITS, marks) if needed else None
-    )
+    html, data = in_utf8(page.text)
+    marks = marks_for(html)
+    tree = fast.prepared(html, DEFAULT_LIMITS, marks) if fast.needs_preparing(data) else None
+    scan = fast.scan_of(data, tree)
     texts = [scan.text[b[s.START] : b[s.STOP]].tobytes().decode("utf-32-le") for b in scan.blocks]
     numbers: dict[str, int] = {}
     found = [[numbers.setdefault(w.lower(), len(numbers)) for w in words(t)] for t in texts]
@@ -295,7 +294,7 @@ def _fold(host: str, seed: int, folds: int = FOLDS) -> int:
 def text_of(page: GoldPage, using: Weights) -> str:
     """The main text of a page by the fast engine with these weights, as `bench.extract` has it."""
     html = page.text
-    found = fast.found_on(html, DEFAULT_LIMITS, using)[0]
+    found = fast.found_on(*in_utf8(html), DEFAULT_LIMITS, using)[0]
     if not found and (whole := fallback(html, None, None, None)):
         found = whole.blocks
     return kept_text(found)

@@ -1,7 +1,8 @@
 """The main text of a page by judging its blocks: the fast engine beside trafilatura's (`html`).
 
-The page is parsed and written again (Lexbor, through resiliparse), cut into blocks in one compiled
-pass, and two small sets of trees judge each block (`page_scan`, `page_features`, `page_trees`).
+What no judge looks at is left out (`page_slim`); the page is parsed and written again (Lexbor,
+through resiliparse), cut into blocks in one compiled pass, and two small sets of trees judge each
+block (`page_scan`, `page_features`, `page_trees`).
 Threads of known forum programs are read as the other engine reads them. Listings and formulas
 become text first, by `markup`, in the pages that may hold any. What comes out has the same
 structure: items, rows and lines of listings are marked in the same way (`lines`).
@@ -19,18 +20,27 @@ from lxml import etree
 from resiliparse.parse.html import HTMLTree
 
 from skypile.kernels import article
-from skypile.kernels.html import DEFAULT_LIMITS, Limits, Page, exceeded, fallback, readable
+from skypile.kernels.html import (
+    DEFAULT_LIMITS,
+    Limits,
+    Page,
+    exceeded,
+    fallback,
+    in_utf8,
+    readable,
+)
 from skypile.kernels.lines import Marks, blocks, marks_for
 from skypile.kernels.markup import prepare
 from skypile.kernels.name_search import NameSearch
 from skypile.kernels.page_heads import head
 from skypile.kernels.page_lines import lines_of
 from skypile.kernels.page_scan import scan
+from skypile.kernels.page_slim import slim
 from skypile.kernels.page_tags import Scan
 from skypile.kernels.page_trees import Weights, scores
 from skypile.kernels.page_weights import weights
 from skypile.kernels.threads import NAMES as THREAD_NAMES
-from skypile.kernels.threads import may_be_thread, thread
+from skypile.kernels.threads import RARE_NAMES, may_be_thread, thread
 
 # What `markup` turns into text: listings, and formulas in what wraps their renderings. A name in a
 # script costs a second parse, nothing else.
@@ -41,7 +51,7 @@ _MARKED_UP = NameSearch(
         *("chart?cht=tx", 'class="tex"', 'class="latex"'),
     )
 )
-_THREADS = NameSearch(THREAD_NAMES)
+_THREADS, _RARE_IN_OTHERS = NameSearch(THREAD_NAMES), NameSearch(RARE_NAMES)
 
 
 def extract(
@@ -57,14 +67,14 @@ def extract(
     Of the limits, max_nodes (elements with an end tag) and max_depth hold: time is linear in the
     page, whatever tables and lists it has.
     """
-    html = readable(html)
-    title, date = head(html, url, latest_date)
+    html, page = in_utf8(html)
+    title, date = head(html, page, url, latest_date)
     limit = None
     if not fallback_only:
-        found, limit = found_on(html, limits, weights())
+        found, limit = found_on(html, page, limits, weights())
         if found:
             return Page(title, date, found, "fast", None)
-    return fallback(html, title, date, limit)
+    return fallback(readable(html), title, date, limit)
 
 
 def warm() -> None:
@@ -76,18 +86,23 @@ extract.warm = warm  # type: ignore[attr-defined]  # for the sandbox
 _WARM = "<title>A page</title><div class=text><p>One paragraph.</p><ul><li>An item</ul></div>"
 
 
-def found_on(html: str, limits: Limits, using: Weights) -> tuple[tuple[str, ...], str | None]:
-    """The blocks of the main text, empty where there are none; and which limit was exceeded."""
+def found_on(
+    html: str, data: bytes, limits: Limits, using: Weights
+) -> tuple[tuple[str, ...], str | None]:
+    """The blocks of the main text, empty where there are none; and which limit was exceeded.
+
+    data: the page in UTF-8.
+    """
     marks = marks_for(html)
-    data = html.encode()  # a readable page has no lone surrogates
-    is_thread = may_be_thread(_THREADS.held(data))
-    prepare_it = is_thread or bool(_MARKED_UP.held(data.lower()))
-    tree = prepared(html, limits, marks) if prepare_it else None
+    is_thread = _RARE_IN_OTHERS.any_held(data) and may_be_thread(_THREADS.held(data))
+    tree = None
+    if is_thread or needs_preparing(data):
+        tree = prepared(html, limits, marks)
     if is_thread and tree is not None:
         posts = thread(tree)
         if posts and (found := blocks(posts, marks)):
             return found, None
-    page = scan_of(html, tree)
+    page = scan_of(data, tree)
     if page.deepest > limits.max_depth:
         return (), "depth"
     if len(page.elements) > limits.max_nodes:
@@ -95,24 +110,24 @@ def found_on(html: str, limits: Limits, using: Weights) -> tuple[tuple[str, ...]
     return chosen(page, marks, using), None
 
 
-def needs_preparing(html: str) -> bool:
+def needs_preparing(page: bytes) -> bool:
     """Whether a page may hold listings or formulas."""
-    return bool(_MARKED_UP.held(html.encode("utf-8", "replace").lower()))
+    return _MARKED_UP.any_held(page.lower())
 
 
 def prepared(html: str, limits: Limits, marks: Marks | None) -> Any:
     """The page as lxml's tree, listings and formulas made text; None where it exceeds a limit."""
-    tree = article.parse(html)
+    tree = article.parse(readable(html))
     if tree is None or exceeded(tree, limits) is not None:
         return None
     prepare(tree, html, marks)
     return tree
 
 
-def scan_of(html: str, tree: Any) -> Scan:
-    """The blocks of a page: as Lexbor reads it, or of its prepared tree, unless that is None."""
+def scan_of(page: bytes, tree: Any) -> Scan:
+    """The blocks of a page in UTF-8: as Lexbor reads it, or of its prepared tree, unless None."""
     if tree is None:
-        return scan(str(HTMLTree.parse(html)))
+        return scan(str(HTMLTree.parse(slim(page).decode())))
     return scan(etree.tostring(tree, encoding="unicode", method="html"))
 
 

@@ -10,6 +10,7 @@ import datetime
 import re
 
 from skypile.kernels.metadata import one_title
+from skypile.kernels.name_search import NameSearch
 
 MAX_HEAD_CHARS = 300_000  # structured data may stand behind long styles
 EARLIEST = "1995-01-01"  # htmldate's: what is before is no date of a web page
@@ -27,12 +28,18 @@ _DATES = (
 )
 _DATA_DATE = re.compile(r"\"(?:datePublished|pubDate|dateCreated)\"\s*:\s*\"([^\"]{8,40})\"")
 _TIME = re.compile(r"<time\b[^<>]{0,300}?\bdatetime\s*=\s*[\"']?([^\"'<>]{8,40})", re.IGNORECASE)
+_DATED = NameSearch(("datePublished", "pubDate", "dateCreated", "<time", "<TIME", "<Time"))
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)([-/._]?)([01]?\d)\2([0-3]?\d)(?!\d)")
 _CHINESE_DAY = re.compile(r"((?:19|20)\d\d)年([01]?\d)月([0-3]?\d)日")
 
 
-def head(html: str, url: str | None, latest_date: str) -> tuple[str | None, str | None]:
-    """Title and date (ISO) of a page; None where it gives none. Later dates are not believed."""
+def head(
+    html: str, page: bytes, url: str | None, latest_date: str
+) -> tuple[str | None, str | None]:
+    """Title and date (ISO) of a page; None where it gives none. Later dates are not believed.
+
+    page: the same in UTF-8.
+    """
     start = html[:MAX_HEAD_CHARS]
     named: dict[str, str] = {}
     for found in _META.finditer(start):
@@ -43,9 +50,11 @@ def head(html: str, url: str | None, latest_date: str) -> tuple[str | None, str 
     title = next((t for name in _TITLES if (t := one_title(named.get(name)))), None)
     if title is None and (found_title := _TITLE.search(start)):
         title = one_title(found_title[1])
-    data, time = _DATA_DATE.search(html), _TIME.search(html)
     dates = [named.get(name) for name in _DATES]
-    dates += [data[1] if data else None, time[1] if time else None, url]
+    if _DATED.any_held(page):
+        said = (pattern.search(html) for pattern in (_DATA_DATE, _TIME))
+        dates += [match[1] for match in said if match]
+    dates.append(url)
     return title, next((d for text in dates if (d := _day(text, latest_date))), None)
 
 

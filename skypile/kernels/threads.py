@@ -80,6 +80,19 @@ _NOTES = re.compile(r"pstatus|attach|signature|jammer|bbp-reply-header|(?:^| )si
 NAMES = frozenset(name for names, *_ in _POSTS for name in names.names)
 
 
+def _rarest(names: _Names) -> tuple[str, ...]:
+    """Of names that are all needed the one that other pages have least: no plain word, or long."""
+    if names.enough is any:
+        return names.names
+    return (
+        max(names.names, key=lambda name: (not name.islower() or not name.isalpha(), len(name))),
+    )
+
+
+# A page without these is no thread, and few others have them.
+RARE_NAMES = frozenset(name for names, *_ in _POSTS for name in _rarest(names))
+
+
 def may_be_thread(held: Container[str]) -> bool:
     """Whether a page holds the names of any program's posts: false for most that are no thread.
 

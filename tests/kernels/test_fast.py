@@ -102,7 +102,7 @@ def test_title_and_date() -> None:
 
 def test_a_lower_threshold_then_the_fallback_take_over(monkeypatch: pytest.MonkeyPatch) -> None:
     html = page(*[f"<p>{EN}</p>"] * 6)
-    marks, scan = marks_for(html), fast.scan_of(html, None)
+    marks, scan = marks_for(html), fast.scan_of(html.encode(), None)
     strict = weights()._replace(thresholds=(1e9,))
     assert fast.chosen(scan, marks, strict) == ()
     later = strict._replace(thresholds=(1e9, *weights().thresholds))

@@ -23,4 +23,6 @@ def test_a_name_that_cannot_be_one_is_told(wrong: str) -> None:
 @given(st.text("abAB中 ", max_size=60), st.sets(st.text("ab", min_size=1, max_size=4), max_size=5))
 def test_it_is_what_looking_for_each_finds(text: str, names: set[str]) -> None:
     if names:
-        assert NameSearch(names).held(text.encode()) == {n for n in names if n in text}
+        search, found = NameSearch(names), {n for n in names if n in text}
+        assert search.held(text.encode()) == found
+        assert search.any_held(text.encode()) == bool(found)

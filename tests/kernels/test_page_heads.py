@@ -18,7 +18,7 @@ LATEST = "2026-01-01"
     ],
 )
 def test_titles(html: str, title: str | None) -> None:
-    assert head(html, None, LATEST)[0] == title
+    assert head(html, html.encode(), None, LATEST)[0] == title
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,10 @@ def test_titles(html: str, title: str | None) -> None:
     ],
 )
 def test_dates(html: str, url: str | None, date: str | None) -> None:
-    assert head(html, url, LATEST)[1] == date
+    assert head(html, html.encode(), url, LATEST)[1] == date
 
 
 def test_published_comes_before_other_dates() -> None:
     html = "<time datetime=2019-01-01><meta name=date content=2018-01-01>"
     html += "<meta property=article:published_time content=2017-01-01>"
-    assert head(html, "http://a/2016/01/01", LATEST)[1] == "2017-01-01"
+    assert head(html, html.encode(), "http://a/2016/01/01", LATEST)[1] == "2017-01-01"
