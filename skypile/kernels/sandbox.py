@@ -4,7 +4,9 @@ One child serves page after page over a pair of pipes. For each it raises its ow
 so that the kernel ends it by what the page has cost, however busy the machine is; its address space
 is limited as well. When it dies, a new one is started and extracts the page with the fallback
 alone, and the page is marked. A page is judged only by what a fresh child makes of it: one that
-dies of memory, or for a reason unknown, after others in the same child is tried again first.
+dies of memory, or for a reason unknown, after others in the same child is tried again first. So it
+is the same whichever pages a child had before, and a child may serve one task after another
+(`lent`): starting one takes seconds of a core.
 
 The child is a new interpreter, not a fork: the parent may run threads, and Spark's workers do. It
 ends with the parent, whose end of the pipe closes, after the page in hand at the latest.
@@ -13,6 +15,8 @@ Left out: a page that hangs without using the processor; and memory that runs ou
 catches the error and goes on with less. Linux only, as RLIMIT_AS is.
 """
 
+import atexit
+import fcntl
 import importlib
 import logging
 import math
@@ -34,6 +38,7 @@ from skypile.kernels.html import Limits, Page
 EXTRACT = "skypile.kernels.html:extract"
 EXTRACT_FAST = "skypile.kernels.fast:extract"
 _LENGTH = struct.Struct("<Q")
+_PIPE_BYTES = 1 << 20  # so that a page goes at once
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Sandbox:
     """
 
     def __init__(self, cpu_seconds: float, memory_bytes: int, *, target: str = EXTRACT) -> None:
-        self._settings = [str(math.ceil(cpu_seconds)), str(memory_bytes), target]
+        self._settings = (str(math.ceil(cpu_seconds)), str(memory_bytes), target)
         self._child: subprocess.Popen[bytes] | None = None
         self._served = 0
 
@@ -108,11 +113,14 @@ class Sandbox:
         command = [sys.executable, "-P", "-W", "ignore", "-m", "skypile.kernels.sandbox"]
         path = os.pathsep.join(p or os.getcwd() for p in sys.path)
         child = subprocess.Popen(
-            command + self._settings,
+            [*command, *self._settings],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path},
         )
+        for pipe in (child.stdin, child.stdout):
+            with suppress(OSError):  # a user may have only so much of it
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)  # type: ignore[arg-type]
         try:
             _receive(child.stdout)
         except EOFError:
@@ -130,11 +138,34 @@ class Sandbox:
             child.stdout.close()  # type: ignore[union-attr]
             child.wait()
 
+    def give_back(self) -> None:
+        """Let this process's next `lent` with the same settings have the child. One of a kind is
+        kept; it ends with this process.
+        """
+        if self._child is None or _waiting.setdefault(self._settings, self) is not self:
+            self.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+_waiting: dict[tuple[str, str, str], Sandbox] = {}
+os.register_at_fork(after_in_child=_waiting.clear)  # a fork shares the pipes, not the child
+
+
+def lent(cpu_seconds: float, memory_bytes: int, *, target: str = EXTRACT) -> Sandbox:
+    """A `Sandbox` with these settings: one that was given back, else a new one."""
+    new = Sandbox(cpu_seconds, memory_bytes, target=target)
+    return _waiting.pop(new._settings, new)
+
+
+@atexit.register
+def _close_all() -> None:
+    while _waiting:
+        _waiting.popitem()[1].close()
 
 
 def _send(pipe: IO[bytes] | None, message: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from skypile.kernels import charset, warc
 from skypile.kernels.ids import doc_id
 from skypile.kernels.pages import document_row, html_file, record_row, refusal
-from skypile.kernels.sandbox import EXTRACT, EXTRACT_FAST, Failure, Sandbox
+from skypile.kernels.sandbox import EXTRACT, EXTRACT_FAST, Failure, lent
 from skypile.stage import NO_HINTS, Hints, Row
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ class ExtractKernel:
         self._config, self._wanted = config, wanted
         self._limits = config.limits()
         self._gate = config.gate()
-        self._sandbox = Sandbox(
+        self._sandbox = lent(
             config.max_cpu_seconds, config.max_memory_bytes, target=ENGINES[config.engine]
         )
         self._log: Row = {}
 
     def close(self) -> None:
-        """End the child process."""
-        self._sandbox.close()
+        """Leave the child process to the next task."""
+        self._sandbox.give_back()
 
     def log(self) -> Row:
         """What the slice just read held."""

@@ -20,7 +20,7 @@ import pytest
 
 from skypile.kernels import html as kernel
 from skypile.kernels.html import DEFAULT_LIMITS, Limits, Page
-from skypile.kernels.sandbox import Failure, Sandbox
+from skypile.kernels.sandbox import Failure, Sandbox, lent
 
 REPO = Path(__file__).resolve().parent.parent.parent
 GIB = 1 << 30
@@ -61,6 +61,7 @@ def _fill(size: int) -> None:
 
 ORDERS = {
     "nothing": lambda: None,
+    "hello": lambda: None,
     "spin": _spin,
     "hog": lambda: _fill(4 * GIB),
     "keep": lambda: _fill(GIB // 2),
@@ -256,3 +257,29 @@ def test_the_parents_signal_settings_do_not_disarm_the_backstop(sandbox: Sandbox
         signal.signal(signal.SIGXCPU, before)
     assert isinstance(page, Page)
     assert page.limit == "cpu"
+
+
+def test_a_child_serves_one_task_after_another() -> None:
+    def borrow(seconds: int = 1) -> Sandbox:
+        return lent(seconds, GIB, target=f"{__name__}:act")
+
+    def child_of(sandbox: Sandbox) -> int:
+        return pid_of(ask(sandbox, "hello"))
+
+    first = borrow()
+    one = child_of(first)
+    first.give_back()
+    again, beside, other = borrow(), borrow(), borrow(2)
+    assert again is first
+    assert child_of(again) == one
+    two = child_of(beside)
+    assert len({one, two, child_of(other)}) == 3  # one in use is nobody else's
+    os.kill(one, signal.SIGKILL)
+    again.give_back()
+    beside.give_back()
+    assert not psutil.pid_exists(two)  # one of a kind waits
+    last = borrow()
+    assert last is first
+    assert child_of(last) != one  # what died meanwhile costs no page
+    last.close()
+    other.close()
