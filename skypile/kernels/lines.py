@@ -56,6 +56,8 @@ def marks_for(html: str) -> Marks | None:
 def line(text: str | None) -> str | None:
     """A text as one line: printable, NFC, spaces collapsed; None without a letter or digit."""
     joined = " ".join((text or "").split())
+    if joined.isascii() and joined.isprintable():  # nothing to take out or to compose
+        return joined if any(map(str.isalnum, joined)) else None
     shown = _UNPRINTABLE.sub("", joined)
     if len(shown) < len(joined):  # spaces that met
         shown = " ".join(shown.split())

@@ -21,6 +21,9 @@ def lines_of(scan: Scan, chosen: Sequence[int]) -> str:
     """The text of the blocks with these numbers, ascending."""
     lines: list[str] = []
     begun: set[int] = set()
+    whole = scan.text.tobytes().decode("utf-32-le", "replace")  # a character a code point
+    ends = scan.blocks[chosen][:, [START, STOP]].tolist()
+    text = {block: whole[a:b] for block, (a, b) in zip(chosen, ends, strict=True)}
     places = scan.elements[scan.blocks[chosen, ELEMENT]][:, [ROW, CELL, ITEM, LISTS]].tolist()
     found = [(block, *place) for block, place in zip(chosen, places, strict=True)]
     # Blocks outside cells are in no row: each is a group of its own.
@@ -28,7 +31,7 @@ def lines_of(scan: Scan, chosen: Sequence[int]) -> str:
         row = list(group)
         cells = [list(cell) for _, cell in groupby(row, key=lambda one: one[2])]
         if len(cells) > 1 and max(map(len, cells)) <= MAX_CELL_BLOCKS:
-            texts = (" ".join(_text(scan, one[0]) for one in cell) for cell in cells)
+            texts = (" ".join(text[one[0]] for one in cell) for cell in cells)
             lines.append("| " + " | ".join(t.replace("|", "\\|") for t in texts) + " |")
             continue
         for block, _, _, item, lists in row:
@@ -36,10 +39,5 @@ def lines_of(scan: Scan, chosen: Sequence[int]) -> str:
             if item >= 0 and item not in begun:
                 begun.add(item)
                 mark = "  " * min(lists - 1, MAX_INDENTS) + "- "
-            lines.append(mark + _text(scan, block))
+            lines.append(mark + text[block])
     return "\n".join(lines)
-
-
-def _text(scan: Scan, block: int) -> str:
-    start, stop = scan.blocks[block, [START, STOP]]
-    return scan.text[start:stop].tobytes().decode("utf-32-le", "replace")

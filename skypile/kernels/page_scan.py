@@ -18,7 +18,10 @@ from skypile.kernels import characters
 from skypile.kernels.characters import (
     DIGIT,
     LETTER,
+    PUNCTUATION,
     SPACE,
+    TERMINAL,
+    WIDE,
 )
 from skypile.kernels.compiled import I32, I64, U8, U16, U32, compiled
 from skypile.kernels.page_counts import (
@@ -37,9 +40,8 @@ from skypile.kernels.page_counts import (
     TITLED,
     WORD,
     WORDS_KNOWN,
-    count_character,
+    add_counts,
     end_block,
-    end_word,
 )
 from skypile.kernels.page_read import (
     CLASS,
@@ -202,21 +204,22 @@ def _read_text(
     c: U32, i: int, classes: U16, elements: I32, blocks: I32, text: U32, title: U8, state: I64
 ) -> int:
     """Add the characters up to the next tag to the block at hand; where that tag is."""
-    n, current = len(c), state[CURRENT]
-    hidden, linked = elements[current, HIDDEN] > 1, elements[current, IN_LINK] > 0
-    size, begun = state[SIZE], state[BEGUN]
+    n, current, first = len(c), state[CURRENT], state[SIZE]
+    if elements[current, HIDDEN] > 1:
+        while i < n and c[i] != 60:
+            i += 1
+        return i
+    size, begun = first, state[BEGUN]
     spaced, newline = state[SPACED], state[NEWLINE]
     in_word, word = state[IN_WORD], np.uint32(state[WORD])
     row = blocks[state[COUNT]]
+    # Counted here and added to the row once: each of them stays in a register.
+    chars = wide = digits = marks = ends = commas = capitals = words = title_words = 0
     while i < n and c[i] != 60:
-        code = int(c[i])
+        code, step = int(c[i]), 1
         if code == 38:
             code, step = read_entity(c, i)
-            i += step
-        else:
-            i += 1
-        if hidden:
-            continue
+        i += step
         if is_space(code):
             spaced = 1
             newline |= code == 10
@@ -230,18 +233,36 @@ def _read_text(
             text[size] = 32
             size += 1
         if in_word and (spaced or not kind & (LETTER | DIGIT)):
-            end_word(row, word, title)
+            words += 1
+            title_words += title[int(word) % TITLE_BITS]
             in_word = 0
         spaced = newline = 0
         text[size] = code
         size += 1
-        state[LAST] = current
         if kind & SPACE:
             continue
+        chars += 1
         if kind & (LETTER | DIGIT):
             word = np.uint32(((word if in_word else BASIS) ^ np.uint32(lower(code))) * PRIME)
             in_word = 1
-        count_character(row, code, kind, linked, title)
+        if 97 <= code <= 122:  # most are, and are nothing else
+            continue
+        if kind & WIDE:
+            wide += 1
+            words += 1
+            title_words += title[int(np.uint32((BASIS ^ np.uint32(code)) * PRIME)) % TITLE_BITS]
+        elif 0xAC00 <= code <= 0xD7A3:
+            wide += 1
+        digits += (kind & DIGIT) != 0
+        if kind & PUNCTUATION:
+            marks += 1
+            ends += (kind & TERMINAL) != 0
+            commas += code == 44 or code == 0xFF0C or code == 0x3001
+        capitals += 65 <= code <= 90
+    if size > first:
+        state[LAST] = current
+    counts = (chars, wide, digits, marks, ends, commas, capitals, words, title_words)
+    add_counts(row, counts, elements[current, IN_LINK] > 0)
     state[SIZE], state[BEGUN], state[SPACED], state[NEWLINE] = size, begun, spaced, newline
     state[IN_WORD], state[WORD] = in_word, word
     return i
