@@ -1,12 +1,13 @@
 """Fits the weights of the fast engine (`skypile.kernels.fast`), and measures what they are worth on
 sets that they were not fitted on.
 
-A block is text if most of its words are in the gold text, as an alignment that prefers runs finds.
-First, a weight for each word in classes and ids that is on several hosts (logistic regression, by
-hash); then trees over the numbers of a block; then trees that also see what the first ones say of
-the blocks around. What a stage is fitted on comes from models that did not see the page's host.
+Which blocks are text is told by gold texts, and by labels of ours (`fast_examples`). First, a
+weight for each word in classes and ids that is on several hosts (logistic regression, by hash);
+then trees over the numbers of a block; then trees that also see what the first ones say of the
+blocks around. What a stage is fitted on comes from models that did not see the page's host.
 
-Fitted on the four gold sets alone: `html_trafilatura` is neither fitted nor tuned on.
+Fitted on the four gold sets and on pages that we labelled: `html_trafilatura` is neither fitted nor
+tuned on. Where a set or a host is left out, labelled pages of its hosts are, too.
 Needs LightGBM (bench/fit_fast.txt), which the package does not.
 """
 
@@ -15,36 +16,29 @@ import datetime
 import hashlib
 import itertools
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import numba
 import numpy as np
-import numpy.typing as npt
 import scipy.optimize
 import scipy.sparse
 import trafilatura
 
 from bench.extract import GOLD_SETS, HELD_OUT, GoldPage, kept_text, pages
-from bench.metrics import overlap, snippets, words
+from bench.fast_examples import OWN, Array, Example, example, own_examples
+from bench.metrics import overlap, snippets
 from skypile.kernels import fast, page_alike, page_context, page_topics
 from skypile.kernels import page_features as f
 from skypile.kernels import page_tags as s
 from skypile.kernels.html import DEFAULT_LIMITS, fallback, in_utf8
-from skypile.kernels.lines import marks_for
 from skypile.kernels.page_trees import Weights, forest, sums
 from skypile.kernels.page_weights import WEIGHTS_FILE, digest_of, weights_of
 
-Array = npt.NDArray[Any]
 # Of six from .25 to .5 that were tried with whole sets left out (seed 0), .3 and .35 gave the best
 # F1 over all, by .005. The other two are for pages on which no block reaches the first.
 THRESHOLDS = tuple(round(float(np.log(p / (1 - p))), 4) for p in (0.35, 0.2, 0.1))
-OPEN_COST = 1.5  # of a run in the alignment, in words: a word alone is no match
 MIN_HOSTS = 4  # that a word must be on to have a weight of its own
 WORDS_L2, EFFECTIVE_PER_PAGE = 3.0, 20.0  # a page's blocks are not independent
 DROPOUT = 0.3  # share of pages shown without words' weights: other sites have other words
@@ -71,111 +65,10 @@ SOURCES = {
     "html_magic": "opendatalab/magic-html benchmark, Apache-2.0",
     "html_cwce_zh": "immortal-autumn/Chinese-Web-Content-Extraction-Dataset, MIT",
     "html_newspaper_en": "codelucas/newspaper tests, MIT",
+    OWN: "pages of html_misc and html_gne_zh, which block is text written down by reading them: "
+    "llm-webkit and WebMainBench, Apache-2.0; GerapyAutoExtractor and htmldate, Apache-2.0; "
+    "GeneralNewsExtractor, GPL-3.0 (of these pages numbers of blocks alone are kept)",
 }
-
-
-@dataclass
-class Example:
-    """A page with gold text: numbers of its blocks, which are text (nan: no words), and words."""
-
-    page: GoldPage
-    set: str
-    host: str
-    scan: s.Scan
-    rows: Array
-    chains: Any
-    labels: Array
-    sizes: Array
-
-
-@numba.njit(cache=True)
-def _aligned(a: Array, b: Array, cost: float) -> Array:
-    """Which elements of `a` are matched in the best alignment, where each run costs something."""
-    n, m = len(a), len(b)
-    free, run = np.zeros(m + 1, np.float32), np.full(m + 1, -1e9, np.float32)
-    came = np.zeros((n + 1, m + 1), np.uint8)
-    for i in range(1, n + 1):
-        old_run, old_free = run[0], free[0]
-        for j in range(1, m + 1):
-            above_run, above_free = run[j], free[j]
-            begun = 0
-            if a[i - 1] != b[j - 1]:
-                run[j] = -1e9
-            elif old_run >= old_free - cost:
-                run[j] = old_run + 1
-            else:
-                run[j], begun = old_free + 1 - cost, 1
-            best, step = above_free, 0
-            if free[j - 1] > best:
-                best, step = free[j - 1], 1
-            if run[j] > best:
-                best, step = run[j], 2
-            free[j] = best
-            came[i, j] = begun | step << 1
-            old_run, old_free = above_run, above_free
-    hit = np.zeros(n, np.uint8)
-    i, j, inside = n, m, False
-    while i > 0 and j > 0:
-        if inside:
-            hit[i - 1] = 1
-            inside = not came[i, j] & 1
-            i, j = i - 1, j - 1
-        elif came[i, j] >> 1 == 2:
-            inside = True
-        elif came[i, j] >> 1 == 1:
-            j -= 1
-        else:
-            i -= 1
-    return hit
-
-
-def host_of(page: GoldPage) -> str:
-    """What pages of one site have in common; never split between fitting and judging."""
-    return urlsplit(page.url or "").hostname or re.sub(r"\d*\.html?$", "", page.source)
-
-
-def example(page: GoldPage, name: str) -> Example:
-    """A page as it is fitted on."""
-    html, data = in_utf8(page.text)
-    marks = marks_for(html)
-    tree = fast.prepared(html, DEFAULT_LIMITS, marks) if fast.needs_preparing(data) else None
-    scan = fast.scan_of(data, tree)
-    texts = [scan.text[b[s.START] : b[s.STOP]].tobytes().decode("utf-32-le") for b in scan.blocks]
-    numbers: dict[str, int] = {}
-    found = [[numbers.setdefault(w.lower(), len(numbers)) for w in words(t)] for t in texts]
-    gold = [numbers.get(w.lower(), -1) for w in words(page.gold or "")]
-    hits = _aligned(
-        np.array([w for block in found for w in block], np.int32)[:60_000],
-        np.array(gold, np.int32)[:10_000],
-        OPEN_COST,
-    )
-    ends = np.cumsum([0, *map(len, found)])
-    labels = np.array(
-        [
-            float(hits[a:b].mean() > 0.5) if b > a and a < len(hits) else np.nan
-            for a, b in itertools.pairwise(ends)
-        ]
-    )
-    rows = f.features(scan, np.zeros(page_topics.BUCKETS)).astype(np.float32)
-    sizes = np.array([len(block) + 1.0 for block in found])
-    return Example(page, name, host_of(page), scan, rows, _chains(scan), labels, sizes)
-
-
-def _chains(scan: s.Scan) -> Any:
-    """How often each hashed word is in the elements around each block."""
-    own: dict[int, list[int]] = defaultdict(list)
-    for element, name in zip(scan.word_elements.tolist(), scan.word_hashes.tolist(), strict=True):
-        own[element].append(name % page_topics.BUCKETS)
-    parents = scan.elements[:, s.PARENT].tolist()
-    rows: list[int] = []
-    columns: list[int] = []
-    for b, at in enumerate(scan.blocks[:, s.INNER].tolist()):
-        while at >= 0:
-            columns += own.get(at, ())
-            at = parents[at]
-        rows += [b] * (len(columns) - len(rows))
-    shape = (len(scan.blocks), page_topics.BUCKETS)
-    return scipy.sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
 
 
 def block_weights(found: Sequence[Example]) -> list[Array]:
@@ -305,11 +198,16 @@ def judged(found: Sequence[Example], seed: int, by: str) -> Iterator[tuple[Examp
     groups = GOLD_SETS if by == "set" else tuple(map(str, range(FOLDS)))
     for group in groups:
         out = [(e.set if by == "set" else str(_fold(e.host, seed + 1000))) == group for e in found]
+        hosts = {e.host for e, is_out in zip(found, out, strict=True) if is_out}
+        out = [
+            is_out or (e.set == OWN and e.host in hosts)
+            for e, is_out in zip(found, out, strict=True)
+        ]
         using = weights_of(
             fit([e for e, is_out in zip(found, out, strict=True) if not is_out], seed)
         )
         for e, is_out in zip(found, out, strict=True):
-            if is_out:
+            if is_out and e.set != OWN:
                 yield e, overlap(text_of(e.page, using), e.page.gold or "").f1
 
 
@@ -329,6 +227,7 @@ def compare(
 
     scores: by page id, of each seed.
     """
+    found = [e for e in found if e.set != OWN]
     cases = {name: [e for e in found if e.set == name] for name in GOLD_SETS}
     cases |= {"zh": [e for e in found if is_chinese(e.scan)], "all": list(found)}
     for case, pages_of in cases.items():
@@ -378,7 +277,7 @@ def card(found: Sequence[Example], seed: int) -> dict[str, Any]:
         "made_on": datetime.date.today().isoformat(),
         "fitted_on": [
             {"set": name, "pages": pages_of[name], "source_and_licence": SOURCES[name]}
-            for name in GOLD_SETS
+            for name in (*GOLD_SETS, OWN)
         ],
         "never_fitted_on": HELD_OUT,
         "holds": "numbers, and 13-bit hashes of words in class, id, role and itemprop; no text",
@@ -407,6 +306,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
     found = [example(p, name) for name in GOLD_SETS for p in pages(given.data, name) if p.gold]
+    found += own_examples(given.data)
     if given.judge is None:
         weights = fit(found, given.seed)
         text = written(weights, card(found, given.seed))
@@ -420,6 +320,7 @@ def main() -> None:
             trafilatura.extract(e.page.text, include_comments=False) or "", e.page.gold or ""
         ).f1
         for e in found
+        if e.set != OWN
     }
     scores: dict[str, list[float]] = defaultdict(list)
     for seed in range(given.seeds):

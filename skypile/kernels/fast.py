@@ -30,7 +30,7 @@ from skypile.kernels.html import (
     readable,
 )
 from skypile.kernels.lines import Marks, blocks, marks_for
-from skypile.kernels.markup import prepare
+from skypile.kernels.markup import join_lines, rewrite
 from skypile.kernels.name_search import NameSearch
 from skypile.kernels.page_heads import head
 from skypile.kernels.page_lines import lines_of
@@ -42,15 +42,15 @@ from skypile.kernels.page_weights import weights
 from skypile.kernels.threads import NAMES as THREAD_NAMES
 from skypile.kernels.threads import RARE_NAMES, may_be_thread, thread
 
-# What `markup` turns into text: listings, and formulas in what wraps their renderings. A name in a
-# script costs a second parse, nothing else.
+# What `markup` turns into text: listings, and formulas in what wraps their renderings; the second
+# stand in addresses and in attributes of pictures.
 _MARKED_UP = NameSearch(
     (
-        *("<pre>", "<pre ", "<pre\n", "<code", "blockcode", "<math", "math/tex", "katex", "eeimg"),
-        *("tex-image", "ee_img", "texhtml", "mathtex", "mimetex", "codecogs", "equation?tex="),
-        *("chart?cht=tx", 'class="tex"', 'class="latex"'),
+        *("<pre>", "<pre ", "<pre\n", "<code", "blockcode", "<math", "math/tex", "katex"),
+        *("tex-image", "ee_img", "texhtml", 'class="tex"', 'class="latex"', "class=latex"),
     )
 )
+_PICTURED = NameSearch(("eeimg", "equation?tex=", "chart?cht=tx", "mathtex", "mimetex", "codecogs"))
 _THREADS, _RARE_IN_OTHERS = NameSearch(THREAD_NAMES), NameSearch(RARE_NAMES)
 
 
@@ -93,16 +93,17 @@ def found_on(
 
     data: the page in UTF-8.
     """
-    marks = marks_for(html)
-    is_thread = _RARE_IN_OTHERS.any_held(data) and may_be_thread(_THREADS.held(data))
+    marks, plain = marks_for(html), slim(data)
+    is_thread = _RARE_IN_OTHERS.any_held(plain) and may_be_thread(_THREADS.held(plain))
     tree = None
-    if is_thread or needs_preparing(data):
+    if is_thread or needs_preparing(data, plain):
         tree = prepared(html, limits, marks)
     if is_thread and tree is not None:
+        join_lines(tree)
         posts = thread(tree)
         if posts and (found := blocks(posts, marks)):
             return found, None
-    page = scan_of(data, tree)
+    page = scan_of(plain, tree)
     if page.deepest > limits.max_depth:
         return (), "depth"
     if len(page.elements) > limits.max_nodes:
@@ -110,9 +111,9 @@ def found_on(
     return chosen(page, marks, using), None
 
 
-def needs_preparing(page: bytes) -> bool:
-    """Whether a page may hold listings or formulas."""
-    return _MARKED_UP.any_held(page.lower())
+def needs_preparing(page: bytes, plain: bytes) -> bool:
+    """Whether a page may hold listings or formulas. plain: what `slim` leaves of it."""
+    return _MARKED_UP.any_held(plain.lower()) or _PICTURED.any_held(page.lower())
 
 
 def prepared(html: str, limits: Limits, marks: Marks | None) -> Any:
@@ -120,14 +121,14 @@ def prepared(html: str, limits: Limits, marks: Marks | None) -> Any:
     tree = article.parse(readable(html))
     if tree is None or exceeded(tree, limits) is not None:
         return None
-    prepare(tree, html, marks)
+    rewrite(tree, html, marks)
     return tree
 
 
-def scan_of(page: bytes, tree: Any) -> Scan:
-    """The blocks of a page in UTF-8: as Lexbor reads it, or of its prepared tree, unless None."""
+def scan_of(plain: bytes, tree: Any) -> Scan:
+    """The blocks of a page: as Lexbor reads what `slim` leaves, or of its prepared tree, if any."""
     if tree is None:
-        return scan(str(HTMLTree.parse(slim(page).decode())))
+        return scan(str(HTMLTree.parse(plain.decode())))
     return scan(etree.tostring(tree, encoding="unicode", method="html"))
 
 

@@ -29,13 +29,18 @@ def prepare(tree: Any, html: str, marks: Marks | None) -> None:
 
     Takes time linear in the page, and 0.1 ms where it holds none of this.
     """
+    rewrite(tree, html, marks)
+    join_lines(tree)
+
+
+def rewrite(tree: Any, html: str, marks: Marks | None) -> None:
+    """As `prepare`, but for line ends between Han or kana, which stay."""
     _formulas(tree, html)
     if "<ruby" in html:
         for reading in tree.xpath("//ruby//rt | //ruby//rp | //ruby//rtc"):
             _become(reading, "")
     if marks and ("<pre" in html or "<code" in html or "blockcode" in html):
         _listings(tree, marks)
-    _join_lines(tree)
 
 
 def _become(element: Any, text: str, tag: str = "span") -> None:
@@ -45,7 +50,8 @@ def _become(element: Any, text: str, tag: str = "span") -> None:
     element.tag, element.text, element.tail = tag, text or None, tail
 
 
-def _join_lines(tree: Any) -> None:
+def join_lines(tree: Any) -> None:
+    """Take out the line ends between two Han or kana, in place."""
     for parent in _OF_SEVERAL_LINES(tree):
         if parent.tag in _VERBATIM:
             continue

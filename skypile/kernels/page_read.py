@@ -51,6 +51,31 @@ def find_mark(c: U32, i: int, a: int, b: int, d: int) -> int:
 
 
 @compiled
+def behind_no_tag(c: U32, i: int, follows: int) -> int:
+    """Behind a comment, a declaration, or a sign that begins nothing."""
+    n = len(c)
+    if follows == 33 and i + 3 < n and c[i + 2] == 45 and c[i + 3] == 45:
+        return find_mark(c, i + 4, 45, 45, 62) + 3
+    if follows == 33 or follows == 63 or follows == 47:
+        while i < n and c[i] != 62:
+            i += 1
+    return i + 1
+
+
+@compiled
+def behind_tag(c: U32, j: int) -> int:
+    """Behind the tag whose name ends here; ends of tags in quotes do not count."""
+    quote = 0
+    while j < len(c) and (quote or c[j] != 62):
+        if quote:
+            quote = 0 if c[j] == quote else quote
+        elif c[j] == 34 or c[j] == 39:
+            quote = int(c[j])
+        j += 1
+    return j + 1
+
+
+@compiled
 def raw_end(c: U32, i: int, name: np.uint32) -> int:
     """Where the end tag of an element without markup stands; the end of the page if nowhere."""
     n = len(c)

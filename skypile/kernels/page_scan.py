@@ -51,7 +51,8 @@ from skypile.kernels.page_read import (
     ROLE,
     STYLE,
     TITLE_BITS,
-    find_mark,
+    behind_no_tag,
+    behind_tag,
     is_hidden,
     is_space,
     joins_lines,
@@ -131,7 +132,7 @@ def _scan(c: U32, classes: U16) -> tuple[U32, I32, I32, I32, U32, int, int]:
         j = i + 2 if closing else i + 1
         letter = lower(int(c[j])) if j < n else 0
         if not 97 <= letter <= 122:
-            i = _behind_no_tag(c, i, follows)
+            i = behind_no_tag(c, i, follows)
             continue
         name = BASIS
         while j < n and c[j] > 32 and c[j] != 62 and c[j] != 47:
@@ -148,7 +149,7 @@ def _scan(c: U32, classes: U16) -> tuple[U32, I32, I32, I32, U32, int, int]:
             i = j + 1
             _close(elements, names, holders, name, state)
         elif tag and IS_VOID[tag]:
-            i = _behind_tag(c, j)
+            i = behind_tag(c, j)
         else:
             new = _open(elements, blocks, tag, kind, state)
             names[new], holders[new] = name, state[BREAKING]
@@ -175,31 +176,6 @@ def _scan(c: U32, classes: U16) -> tuple[U32, I32, I32, I32, U32, int, int]:
 
 
 @compiled
-def _behind_no_tag(c: U32, i: int, follows: int) -> int:
-    """Behind a comment, a declaration, or a sign that begins nothing."""
-    n = len(c)
-    if follows == 33 and i + 3 < n and c[i + 2] == 45 and c[i + 3] == 45:
-        return find_mark(c, i + 4, 45, 45, 62) + 3
-    if follows == 33 or follows == 63 or follows == 47:
-        while i < n and c[i] != 62:
-            i += 1
-    return i + 1
-
-
-@compiled
-def _behind_tag(c: U32, j: int) -> int:
-    """Behind the tag whose name ends here; ends of tags in quotes do not count."""
-    quote = 0
-    while j < len(c) and (quote or c[j] != 62):
-        if quote:
-            quote = 0 if c[j] == quote else quote
-        elif c[j] == 34 or c[j] == 39:
-            quote = int(c[j])
-        j += 1
-    return j + 1
-
-
-@compiled
 def _read_text(
     c: U32, i: int, classes: U16, elements: I32, blocks: I32, text: U32, title: U8, state: I64
 ) -> int:
@@ -220,7 +196,7 @@ def _read_text(
         if code == 38:
             code, step = read_entity(c, i)
         i += step
-        if is_space(code):
+        if is_space(code) or code == 0x3000:  # which indents Chinese paragraphs
             spaced = 1
             newline |= code == 10
             continue

@@ -12,10 +12,11 @@ from skypile.kernels.compiled import I64, U8, compiled
 from skypile.kernels.page_tags import MAX_NAME_CHARS, name_hash
 
 # What says something of a block, and what decides where an element goes: a hidden input stays in
-# a table, a font with a colour ends a drawing, an annotation in HTML holds HTML.
+# a table, a font with a colour ends a drawing, an annotation in HTML holds HTML; a
+# role of data tells a thread (`threads`).
 _KEPT = (
     *("class", "id", "role", "itemprop", "style", "hidden", "type", "color", "face", "size"),
-    "encoding",
+    *("encoding", "data-role"),
 )
 _SLOTS = 256
 

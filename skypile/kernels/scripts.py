@@ -55,7 +55,7 @@ _CHUNK = 1 << 20  # code points; bounds the memory that a text of any size takes
 
 def wide_chars(text: str) -> int:
     """Code points that are Han, kana or hangul."""
-    return sum(len(run) for run in _WIDE.findall(text))
+    return 0 if text.isascii() else sum(len(run) for run in _WIDE.findall(text))
 
 
 @dataclass(frozen=True)

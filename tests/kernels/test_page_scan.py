@@ -41,6 +41,8 @@ def test_blocks_are_runs_between_tags_that_break_lines() -> None:
 def test_chinese_lines_of_the_source_are_joined_and_others_are_not() -> None:
     found = parsed("<p>第一行，\n  第二行。\nEnglish\n中文 又</p><p>한국\n어</p>")
     assert texts(found) == ["第一行，第二行。 English 中文 又", "한국 어"]
+    found = parsed("<p>　　第一段。  \n\n　　第二段　完</p><p>　</p>")
+    assert texts(found) == ["第一段。第二段 完"]
 
 
 @pytest.mark.parametrize(
