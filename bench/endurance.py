@@ -68,12 +68,13 @@ def watched(argv: list[str]) -> Watch:
         subprocess.CalledProcessError: it failed.
     """
     seen, begun = Watch(), time.monotonic()
-    child = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def listen() -> None:
         assert child.stdout
         for line in child.stdout:
             seen.said.append((time.monotonic() - begun, line.rstrip()))
+            print(line, end="", file=sys.stderr)
 
     thread = threading.Thread(target=listen)
     thread.start()
@@ -92,17 +93,18 @@ def watched(argv: list[str]) -> Watch:
 
 def lines_of(seen: Watch, pieces: set[str], memory_gb: float) -> Iterator[dict[str, object]]:
     """The lines of a finished run."""
-    ends = [(at, line.split()[0]) for at, line in seen.said if line.split()[:1]]
-    ends = [(at, piece) for at, piece in ends if piece in pieces]
-    start = 0.0
-    for end, piece in ends:
+    starts: dict[str, float] = {}
+    for at, line in seen.said:
+        if (name := line.partition(" ")[0]) in pieces:
+            starts.setdefault(name, at)
+    ends = [*list(starts.values())[1:], seen.samples[-1][0]]
+    for (piece, start), end in zip(starts.items(), ends, strict=True):
         during = [by for at, by in seen.samples if start <= at < end]
         yield _line(piece, "seconds", end - start, "s")
         if during:
             yield _line(piece, "most_mb", max(map(_total, during)), "MB")
         if len(during) >= MIN_SAMPLES:
             yield from _growth(piece, during)
-        start = end
     most = max(_total(by) for _, by in seen.samples)
     yield _line("all", "seconds", seen.samples[-1][0], "s")
     target = memory_gb * 1024
