@@ -113,7 +113,7 @@ def test_the_file_is_small_says_where_it_is_from_and_holds_no_text() -> None:
     assert digest_of(text) == page_weights.WEIGHTS_DIGEST
     assert len(text) < 500_000
     assert {one["set"] for one in card["fitted_on"]} == {
-        *("html_aeb", "html_magic", "html_cwce_zh", "html_newspaper_en")
+        *("html_aeb", "html_magic", "html_cwce_zh", "html_newspaper_en", "own")
     }
     assert all(
         "MIT" in o["source_and_licence"] or "Apache" in o["source_and_licence"]
