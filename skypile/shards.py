@@ -128,7 +128,7 @@ def domains_of(root: Root) -> list[DomainFolder]:
 
 def _parsed(root: Root, path: str, kind: str) -> dict[str, Any]:
     try:
-        value: dict[str, Any] = json.loads(root.read(path))
+        value = parse_object(root.read(path))
         if value["format"] != kind or value["version"] != 1:
             raise ValueError(f"format {value['format']!r}, version {value['version']!r}")
     except (ValueError, KeyError, TypeError) as e:
