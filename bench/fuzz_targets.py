@@ -65,9 +65,15 @@ def holds(condition: object, what: str, *seen: object) -> None:
         raise Finding(f"{what}: {', '.join(repr(s)[:200] for s in seen)}")
 
 
+class Twice:
+    """Whether inputs are run twice at all: not where their time is taken."""
+
+    on = True
+
+
 def again(data: bytes) -> bool:
     """Whether an input is one of those that are run twice."""
-    return zlib.crc32(data) % _EVERY == 0
+    return Twice.on and zlib.crc32(data) % _EVERY == 0
 
 
 def as_text(data: bytes) -> str:
