@@ -23,6 +23,7 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
 
 from model.ranks import reshard
+from model.reading import read_into
 
 FORMAT, VERSION = "skypile-checkpoint", 1
 _STEP = re.compile(r"step-(\d{8})")
@@ -94,7 +95,7 @@ def load(checkpoint: Path, stage: nn.Module, optimizer: torch.optim.Optimizer) -
     reshard(stage)
     state = state_of(stage, optimizer)
     try:
-        dcp.load(state, checkpoint_id=checkpoint)
+        read_into(state, checkpoint)
     except Exception as e:
         raise CheckpointError(f"{checkpoint}: does not load: {e}") from e
 

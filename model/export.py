@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import Tensor
 
 from model.checkpoint import CheckpointError, complete, newest, read_card
 from model.config import ModelConfig
 from model.huggingface import their_config, write_tokenizer, write_weights
 from model.ranks import DTYPES
+from model.reading import read_into
 from model.settings import SettingsError, build
 
 
@@ -35,7 +35,10 @@ def read_tensors(
     state = {f"model.{n}": torch.empty(shapes[n], dtype=dtype) for n in names}
     with warnings.catch_warnings():  # one process is what is meant
         warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
-        dcp.load(state, checkpoint_id=checkpoint, no_dist=True)
+        try:
+            read_into(state, checkpoint, alone=True)
+        except RuntimeError as e:
+            raise CheckpointError(f"{checkpoint}: does not load: {e}") from e
     return {n.removeprefix("model."): t for n, t in state.items()}
 
 

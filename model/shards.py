@@ -49,8 +49,10 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / "manifest.json"
     try:
         raw = json.loads(path.read_text(encoding="utf8"))
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise ShardError(f"{path}: {e}") from e
+    if not isinstance(raw, dict):
+        raise ShardError(f"{path}: {type(raw).__name__}, not an object")
     if (raw.get("format"), raw.get("version")) != (FORMAT, VERSION):
         raise ShardError(
             f"{path}: format {raw.get('format')!r} version {raw.get('version')!r}, "
@@ -74,8 +76,12 @@ def read_manifest(folder: Path) -> Manifest:
             for f in found.files
             for name, count, width in (("name", f["tokens"], 2), ("docs", f["documents"], 8))
         ]
+        if strange := [f for f, _ in sizes if f.parent != folder or f.name == ".."]:
+            raise ShardError(f"{path}: {strange[0]} is not in its folder")
     except KeyError as e:
         raise ShardError(f"{path}: no {e}") from e
+    except TypeError as e:
+        raise ShardError(f"{path}: {e}") from e
     if sums != {"tokens": found.tokens, "documents": found.documents}:
         raise ShardError(f"{path}: files add up to {sums}, not to what it says")
     if not 0 < found.vocabulary <= 1 << 16:

@@ -189,8 +189,10 @@ def load(path: str | Path, stages: Sequence[Stage]) -> Config:
         table = tomllib.loads(path.read_text(encoding="utf8"))
     except OSError as e:
         raise ConfigError(f"cannot read the configuration {path}: {e.strerror}") from e
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+    except ValueError as e:  # not UTF-8, not TOML, a number of thousands of digits
         raise ConfigError(f"{path} is not TOML: {e}") from e
+    except RecursionError as e:
+        raise ConfigError(f"{path} is nested too deeply") from e
     return from_table(table, stages, base=path.absolute().parent, where=str(path))
 
 
@@ -204,6 +206,8 @@ def from_table(
             raise ConfigError(f"{where}: unknown section {key!r}; {did_you_mean(key, sections)}")
     run = build(RunSettings, table.get("run", {}), f"{where} [run]")
     run = dataclasses.replace(run, out=_absolute(run.out, base))
+    if not isinstance(table.get("sources", []), list):
+        raise ConfigError(f"{where}: sources must be tables: [[sources]]")
     chosen = _chosen(run.stages, stages, table, f"{where} [run] stages")
     sources = tuple(
         _source(entry, chosen, base, f"{where} [[sources]] number {i}")
@@ -300,8 +304,8 @@ def _chosen(
     for name in names or ():
         if name not in known:
             raise ConfigError(f"{where}: unknown stage {name!r}; {did_you_mean(name, known)}")
-    formats = {e.get("format") for e in table.get("sources", []) if isinstance(e, Mapping)}
-    due = {s.name for s in stages if s.read and formats.intersection(s.read.formats)}
+    formats = [e.get("format") for e in table.get("sources", []) if isinstance(e, Mapping)]
+    due = {s.name for s in stages if s.read and any(f in formats for f in s.read.formats)}
     default = [s.name for s in stages if not s.optional or s.name in table or s.name in due]
     chosen = tuple(s for s in stages if s.name in (default if names is None else names))
     try:

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from skypile.errors import SkypileError
 from skypile.files import Root
 from skypile.fingerprints import digest_of
+from skypile.objects import check_types, have, parse_object
 from skypile.tables import INPUTS
 
 READERS = 32  # small files read at a time: latency, not bandwidth, is what they cost
@@ -131,7 +132,11 @@ class Manifests:
 
     def _parse(self, path: str) -> Manifest:
         try:
-            return Manifest(**json.loads(self.root.read(path)))
+            found = Manifest(**parse_object(self.root.read(path)))
+            check_types(found)
+            if path not in (_path(found.piece, found.source), _kept_path(found)):
+                raise ValueError(f"it is of {found.piece}, source {found.source}")
+            return found
         except (ValueError, TypeError) as e:
             raise SkypileError(
                 f"{self.root.at(path)} is not a manifest of this version ({e}); "
@@ -147,7 +152,7 @@ class Manifests:
             with self.root.open(at) as stream:
                 rows = pq.read_table(stream).to_pylist()
             files = tuple(FileEntry(**row) for row in rows)
-        except (FileNotFoundError, pa.ArrowException, OSError, TypeError) as e:
+        except (pa.ArrowException, OSError, TypeError, ValueError) as e:
             raise self._no_list(manifest, "cannot be read") from e
         if content_digest(manifest.tables, files, manifest.facts) != manifest.digest:
             raise self._no_list(manifest, "is not the list of files that was committed")
@@ -172,8 +177,7 @@ class Manifests:
         pq.write_table(table, buffer, compression="zstd")
         self.root.write_atomic(manifest.files_at, buffer.getvalue())
         data = manifest.to_json()
-        folder = _folder(manifest.piece, manifest.source, manifest.fingerprint)
-        self.root.write_atomic(f"{folder}/manifest.json", data)
+        self.root.write_atomic(_kept_path(manifest), data)
         path = _path(manifest.piece, manifest.source)
         self.root.write_atomic(path, data)
         if self._remember:
@@ -227,10 +231,15 @@ class Manifests:
 def parse_receipt(data: bytes) -> dict[str, Any] | None:
     """A receipt, None for half of one (a disk that was full): its part is done again."""
     try:
-        found: dict[str, Any] = json.loads(data)
-        return found if found["files"] is not None and found["key"] else None
-    except (ValueError, KeyError, TypeError):
+        found = parse_object(data)
+        have(found, ["key"], str, "receipt")
+        have(found, ["files"], list, "receipt")
+        for file in found["files"]:
+            have(file, ["path"], str, "file")
+            have(file, ["bytes"], int, "file")
+    except ValueError:
         return None
+    return found if found["key"] else None
 
 
 def _path(piece: str, source: str) -> str:
@@ -239,6 +248,10 @@ def _path(piece: str, source: str) -> str:
 
 def _folder(piece: str, source: str, fingerprint: str) -> str:
     return f"manifests/{piece}/{source}/{fingerprint}"
+
+
+def _kept_path(manifest: Manifest) -> str:
+    return f"{_folder(manifest.piece, manifest.source, manifest.fingerprint)}/manifest.json"
 
 
 def receipt_path(piece: str, source: str, folder: str, key: str, attempt: str) -> str:

@@ -48,6 +48,24 @@ class SurveyTask:
     cut_points: CutPoints | None
 
 
+# Of a Spark task. A task a file would be a million tasks for a million files of some hundred bytes.
+SURVEY_BYTES, SURVEY_FILES = 64 << 20, 4096
+
+
+def surveys(tasks: Sequence[SurveyTask]) -> list[list[SurveyTask]]:
+    """Files in order, in groups of at most SURVEY_BYTES and SURVEY_FILES; a longer file alone."""
+    groups: list[list[SurveyTask]] = []
+    filled = 0
+    for task in tasks:
+        more = filled + task.file.bytes
+        if not groups or more > SURVEY_BYTES or len(groups[-1]) == SURVEY_FILES:
+            groups.append([])
+            filled = 0
+        groups[-1].append(task)
+        filled += task.file.bytes
+    return groups
+
+
 @dataclass(frozen=True)
 class Surveyed:
     """What a survey found: digest and slices, the latter covering the file without gaps."""
@@ -80,6 +98,11 @@ def survey(task: SurveyTask) -> Surveyed:
             records = None if next_ordinal is None else next_ordinal - ordinal
             slices.append(Slice(file.path, start, end, ordinal, records, file.bytes, one))
     return Surveyed(file, sha256, tuple(slices))
+
+
+def survey_all(tasks: Sequence[SurveyTask]) -> list[Surveyed]:
+    """`survey` of each."""
+    return [survey(task) for task in tasks]
 
 
 def find_files(root: Root, patterns: Sequence[str]) -> list[Found]:

@@ -4,8 +4,10 @@ A file whose size and modification time are those of the last plan is not read a
 keeps both goes unnoticed until its part is due, where the SHA-256 of what is read is compared.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -15,13 +17,15 @@ from skypile.files import Found, Root
 from skypile.fingerprints import code_digest, digest_of
 from skypile.manifests import FileEntry, Manifest, Manifests, content_digest, rows_by_table
 from skypile.parts import TableWriter
-from skypile.plan import Slice, Surveyed, SurveyTask, find_files, pack, refuse_repeats, survey
+from skypile.plan import Slice, Surveyed, SurveyTask, find_files, pack
+from skypile.plan import refuse_repeats, survey_all, surveys
 from skypile.tables import INPUTS, SLICES, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 PLAN = "plan"
+BATCH_ROWS = 8192  # of a plan, held as Python objects
 SURVEY_ON_DRIVER_BYTES = 64 << 20  # below this, starting Spark tasks costs more than reading
 
 
@@ -86,12 +90,14 @@ class Planner:
         size = sum(f.bytes for f in due)
         if due:
             self._say(f"plan {source.name}: {len(due):,} files, {size:,} bytes to survey")
+        groups = surveys(todo)
         if size <= SURVEY_ON_DRIVER_BYTES:
-            done = [survey(task) for task in todo]
+            done = [one for group in groups for one in survey_all(group)]
         else:
             from skypile.spark import run_tasks
 
-            done = run_tasks(self._start_spark(), survey, todo, f"plan {source.name}")
+            found = run_tasks(self._start_spark(), survey_all, groups, f"plan {source.name}")
+            done = [one for group in found for one in group]
         known.update({(s.file.path, s.file.stamp): s for s in done})
         return [known[f.path, f.stamp] for f in files]
 
@@ -118,9 +124,10 @@ class Planner:
         with their time stamps, which are left out of its digest.
         """
         parts = pack((s for f in files for s in f.slices), self._config.run.part_bytes)
-        rows: dict[Table, list[dict[str, Any]]] = {
-            SLICES: [{"part": i, **asdict(s)} for i, part in enumerate(parts) for s in part],
-            INPUTS: [
+        # Made anew each time they are gone through: a million files are a gigabyte of rows.
+        rows: dict[Table, Callable[[], Iterator[dict[str, Any]]]] = {
+            SLICES: lambda: ({"part": i, **vars(s)} for i, part in enumerate(parts) for s in part),
+            INPUTS: lambda: (
                 {
                     "path": f.file.path,
                     "bytes": f.file.bytes,
@@ -128,14 +135,14 @@ class Planner:
                     "stamp": f.file.stamp,
                 }
                 for f in files
-            ],
+            ),
         }
         own = self._own(source)
-        fingerprint = digest_of([own, *rows.values()])
+        fingerprint = digest_of([own, *(_digest_of_rows(made()) for made in rows.values())])
         now = self._manifests.get(PLAN, source.name)
         if now and now.fingerprint == fingerprint:
             return
-        entries = [self._write(t, source.name, fingerprint, rows[t]) for t in rows]
+        entries = [self._write(t, source.name, fingerprint, rows[t]()) for t in rows]
         tables = {t.name: t.version for t in rows}
         self._manifests.commit(
             Manifest(
@@ -159,16 +166,27 @@ class Planner:
         )
 
     def _write(
-        self, table: Table, source: str, fingerprint: str, rows: list[dict[str, Any]]
+        self, table: Table, source: str, fingerprint: str, rows: Iterator[dict[str, Any]]
     ) -> FileEntry:
         path = f"{table.name}/{source}/{fingerprint}/plan.parquet"
         writer = TableWriter(self._manifests.root, path, table.schema)
-        writer.write(table.from_rows(rows))
+        first = True
+        while (batch := [*islice(rows, BATCH_ROWS)]) or first:
+            writer.write(table.from_rows(batch))
+            first = False
         return writer.close(table.name, source, 0)
 
-    def _table(self, source: str, table: Table) -> list[dict[str, Any]]:
+    def _table(self, source: str, table: Table) -> Iterator[dict[str, Any]]:
         manifest = self._manifests.get(PLAN, source)
         assert manifest
         (file,) = (f for f in self._manifests.files(manifest) if f.table == table.name)
         with self._manifests.root.open(file.path) as stream:
-            return pq.read_table(stream).to_pylist()  # type: ignore[no-any-return]
+            for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS):
+                yield from batch.to_pylist()
+
+
+def _digest_of_rows(rows: Iterator[dict[str, Any]]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, ensure_ascii=False).encode("utf8", "surrogatepass") + b"\n")
+    return digest.hexdigest()

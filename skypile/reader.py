@@ -17,6 +17,7 @@ from skypile.errors import SkypileError, StaleError
 from skypile.files import Root
 from skypile.lineage import Lineage
 from skypile.manifests import FileEntry, Manifest, Manifests
+from skypile.objects import have, parse_object
 from skypile.parts import PartFiles
 from skypile.settings import plain
 
@@ -45,6 +46,28 @@ def save_record(root: Root, config: Config, lineage: Lineage) -> None:
     root.write_atomic(RECORD_OF_CONFIG, json.dumps(record, indent=1).encode())
 
 
+def _checked(record: dict[str, Any]) -> dict[str, Any]:
+    """What `save_record` wrote.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    have(record, ["sources", "stages"], list, "record")
+    have(record, ["readers", "pieces"], dict, "record")
+    have(record, ["sample_fraction"], float, "record")
+    for source in record["sources"]:
+        have(source, ["name"], str, "source")
+        have(record["readers"], [source["name"]], str, "readers")
+    for stage in record["stages"]:
+        have(stage, ["name", "paper"], str, "stage")
+        have(stage, ["pieces"], dict, "stage")
+        have(stage, ["applies"], list, "stage")
+    for name, piece in record["pieces"].items():
+        have(piece, ["own"], str, name)
+        have(piece, ["inputs"], list, name)
+    return record
+
+
 class RunReader:
     """A finished or half-finished run. `record` is what it remembers of its configuration."""
 
@@ -52,7 +75,12 @@ class RunReader:
         self.root = Root(run)
         if not self.root.exists(RECORD_OF_CONFIG):
             raise SkypileError(f"{run} is not a run: it has no {RECORD_OF_CONFIG}")
-        self.record: dict[str, Any] = json.loads(self.root.read(RECORD_OF_CONFIG))
+        try:
+            self.record = _checked(parse_object(self.root.read(RECORD_OF_CONFIG)))
+        except ValueError as e:
+            raise SkypileError(
+                f"{self.root.at(RECORD_OF_CONFIG)} is damaged ({e}); `skypile run` writes it again"
+            ) from e
         self.manifests = Manifests(self.root)
 
     def fresh(self, piece: str, source: str) -> Manifest | None:
@@ -66,8 +94,10 @@ class RunReader:
         if manifest is None:
             return None
         name = f"{piece}/{source}"
-        expected = self.record["pieces"][name]
-        if manifest.own_fingerprint != expected["own"]:
+        expected = self.record["pieces"].get(name)
+        if expected is None:
+            why = "the run has no such piece now"
+        elif manifest.own_fingerprint != expected["own"]:
             why = "it was computed with other settings or code"
         elif list(manifest.inputs) != expected["inputs"]:
             why = "other stages or sources go before it now"

@@ -7,6 +7,7 @@ keys, wrong types and values out of range, naming key and file. Knows nothing of
 import dataclasses
 import datetime
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -67,6 +68,8 @@ def build(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     Raises:
         ConfigError: unknown or missing key, wrong type, value out of range.
     """
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{where}: must be a table, got {_shown(table)}")
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     hints = typing.get_type_hints(cls)
     values = {}
@@ -96,8 +99,6 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
             raise ConfigError(f"{where}: must be a list, got {_shown(value)}")
         return tuple(_coerce(v, args[0], f"{where}[{i}]") for i, v in enumerate(value))
     if dataclasses.is_dataclass(hint):
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{where}: must be a table, got {_shown(value)}")
         return build(typing.cast(type, hint), value, where)
     if origin is dict:
         if not isinstance(value, Mapping):
@@ -108,11 +109,18 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
     # bool is an int and datetime is a date in Python; neither is meant here.
     if type(value) is not hint:
         raise ConfigError(f"{where}: must be {hint.__name__}, got {_shown(value)}")
+    if isinstance(value, float) and math.isnan(value):  # within any range, and equal to nothing
+        raise ConfigError(f"{where}: must be a number, got {value}")
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        raise ConfigError(f"{where}: must have at most 63 bits")
+    if isinstance(value, str) and "\0" in value:
+        raise ConfigError(f"{where}: must hold no NUL character, got {value!r}")
     return value
 
 
 def _shown(value: Any) -> str:
-    return f"{value!r} ({type(value).__name__})"
+    shown = repr(value) if not isinstance(value, int) or abs(value) < 1 << 63 else "..."
+    return f"{shown} ({type(value).__name__})"
 
 
 def _check_range(value: Any, meta: Mapping[str, Any], where: str) -> None:

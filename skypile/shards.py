@@ -17,6 +17,7 @@ from skypile.errors import InputError, SkypileError
 from skypile.files import Root, parent_of
 from skypile.kernels.shards import END, TOKEN
 from skypile.manifests import CORPUS, SHARDS, Manifests
+from skypile.objects import have, parse_object
 from skypile.progress import progress
 
 if TYPE_CHECKING:
@@ -128,12 +129,32 @@ def domains_of(root: Root) -> list[DomainFolder]:
 
 def _parsed(root: Root, path: str, kind: str) -> dict[str, Any]:
     try:
-        value: dict[str, Any] = json.loads(root.read(path))
+        value = parse_object(root.read(path))
         if value["format"] != kind or value["version"] != 1:
             raise ValueError(f"format {value['format']!r}, version {value['version']!r}")
-    except (ValueError, KeyError, TypeError) as e:
+        _check_domain(value) if kind == FORMAT else _check_index(value)
+    except (ValueError, KeyError) as e:
         raise InputError(f"{root.at(path)} is not a manifest of this version: {e}") from e
     return value
+
+
+def _check_domain(manifest: Mapping[str, Any]) -> None:
+    have(manifest, ["domain", "split", "tokenizer"], str, "manifest")
+    have(manifest, ["tokens", "documents", "vocabulary", "eos"], int, "manifest")
+    have(manifest, ["files"], list, "manifest")
+    for file in manifest["files"]:
+        have(file, ["name", "docs", "sha256", "docs_sha256"], str, "file")
+        have(file, ["tokens", "documents"], int, "file")
+        for name in (file["name"], file["docs"]):
+            if name in ("", ".", "..") or "/" in name:
+                raise ValueError(f"{name!r} is no name of a file in its folder")
+
+
+def _check_index(index: Mapping[str, Any]) -> None:
+    have(index, ["domains"], list, "index")
+    for domain in index["domains"]:
+        have(domain, ["split", "domain"], str, "domain")
+        have(domain, ["tokens", "documents"], int, "domain")
 
 
 def verify(folder: str, tokenizer: str | None = None) -> dict[str, int]:

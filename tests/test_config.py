@@ -56,6 +56,16 @@ def table(**changes: Any) -> dict[str, Any]:
         ({"sources": [{**SOURCE, "max_reject_fraction": 2}]}, "must be <= 1, got 2"),
         ({"sources": [{k: v for k, v in SOURCE.items() if k != "root"}]}, "'root' is missing"),
         ({"spark": {"conf": {"a": 1}}}, r"conf.a: must be str"),
+        ({"run": 3}, r"\[run\]: must be a table, got 3"),
+        ({"length": [{"min_length": 1}]}, r"\[length\]: must be a table"),
+        ({"sources": 3}, r"sources must be tables"),
+        ({"sources": [{**SOURCE, "format": ["lines"]}]}, "format: must be str"),
+        ({"sources": [{**SOURCE, "format": {"a": 1}}]}, "format: must be str"),
+        ({"sources": [{**SOURCE, "root": "i\0n"}]}, "root: must hold no NUL"),
+        ({"run": {"out": "x\0"}}, "out: must hold no NUL"),
+        ({"sources": [{**SOURCE, "max_reject_fraction": float("nan")}]}, "must be a number"),
+        ({"run": {"out": "x", "seed": 1 << 63}}, "seed: must have at most 63 bits"),
+        ({"length": {"min_length": 10**5000}}, "min_length: must have at most 63 bits"),
     ],
 )
 def test_errors_name_key_and_file(wrong: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -68,6 +78,13 @@ def test_files_that_are_not_toml(tmp_path: Path) -> None:
         load(tmp_path / "none.toml", toy.TOYS)
     (tmp_path / "bad.toml").write_text("[run\n")
     with pytest.raises(ConfigError, match="bad.toml is not TOML"):
+        load(tmp_path / "bad.toml", toy.TOYS)
+    for text in (b"a = " + b"1" * 5000, b"\xff", b"a = 2020-13-01"):
+        (tmp_path / "bad.toml").write_bytes(text)
+        with pytest.raises(ConfigError, match="bad.toml is not TOML"):
+            load(tmp_path / "bad.toml", toy.TOYS)
+    (tmp_path / "bad.toml").write_text("a = " + "[" * 100_000)
+    with pytest.raises(ConfigError, match="bad.toml is nested too deeply"):
         load(tmp_path / "bad.toml", toy.TOYS)
 
 

@@ -1,5 +1,6 @@
 """Manifests: a table is what they list, stale is what moved, and comments do not matter."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from skypile.errors import SkypileError
 from skypile.files import Root
 from skypile.fingerprints import code_digest, digest_of
-from skypile.manifests import FileEntry, Manifest, Manifests, content_digest
+from skypile.manifests import FileEntry, Manifest, Manifests, content_digest, receipt_path
+from skypile.reader import RunReader
 
 
 def entry(sha: str = "0", path: str = "t/x") -> FileEntry:
@@ -102,3 +104,75 @@ def test_the_code_digest_sees_code_and_kernels_but_no_comments(
     inside = digest("def f():\n    from skypile.kernels.ids import doc_id\n    return doc_id\n")
     assert inside != digest("def f():\n    return doc_id\n")
     code_digest.cache_clear()
+
+
+DAMAGES = {
+    "brackets": b"[" * 100_000,
+    "a list": b"[1]",
+    "no JSON": b'{"piece": "a.cut", ',
+    "no UTF-8": b"\x89PNG",
+    "a number of 5,000 digits": b'{"rows": ' + b"1" * 5000 + b"}",
+    "a field of another type": b'"inputs": {}>"inputs": 3',
+    "of another piece": b'"piece": "a.cut">"piece": "b.cut"',
+    "a folder elsewhere": b'"source": "web">"source": "../web"',
+}
+
+
+@pytest.mark.parametrize("name", ["manifests/a.cut/web.json", "manifests/a.cut/web/f/manifest.json"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_manifest_is_named(tmp_path: Path, name: str, damage: str) -> None:
+    store = Manifests(Root(str(tmp_path)))
+    store.commit(manifest(), [entry()])
+    path, (old, arrow, new) = tmp_path / name, DAMAGES[damage].partition(b">")
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(old, new) if arrow else old)
+    assert path.read_bytes() != whole
+    with pytest.raises(SkypileError, match=f"{name} is not a manifest"):
+        [*store.all(), *store.past("a.cut", "web")]
+
+
+@pytest.mark.parametrize(
+    "receipt",
+    [
+        b"[" * 100_000,
+        b'{"key": "k", "files": 3}',
+        b'{"key": "k", "files": [{"path": 1, "bytes": 2}]}',
+        b'{"key": "k", "files": [{"bytes": 2}]}',
+        b'{"key": ["k"], "files": []}',
+        b'[{"key": "k", "files": []}]',
+    ],
+)
+def test_a_damaged_receipt_counts_for_nothing(tmp_path: Path, receipt: bytes) -> None:
+    store = Manifests(Root(str(tmp_path)))
+    store.root.write_atomic("t/x", b"data")
+    good = b'{"key": "k", "files": [{"path": "t/x", "bytes": 4}]}'
+    store.root.write_atomic(receipt_path("a.read", "web", "f", "k", "1"), receipt)
+    store.root.write_atomic(receipt_path("a.read", "web", "f", "k", "2"), good)
+    found = store.receipts("a.read", "web", "f")
+    assert [r["files"][0]["path"] for r in found.values()] == ["t/x"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{", "[" * 100_000),
+        ('"pieces"', '"pies"'),
+        ('"own": "o"', '"own": null'),
+        ('{"name": "web"}', "7"),
+        ('"applies": ["web"]', '"applies": 1'),
+    ],
+)
+def test_a_damaged_record_of_a_run_is_named(tmp_path: Path, old: str, new: str) -> None:
+    record = {
+        "sources": [{"name": "web"}],
+        "stages": [{"name": "a", "paper": "", "pieces": {}, "applies": ["web"]}],
+        "readers": {"web": "a"},
+        "pieces": {"a.cut/web": {"own": "o", "inputs": []}},
+        "sample_fraction": 1.0,
+    }
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(record))
+    assert RunReader(str(tmp_path)).sources == ["web"]
+    path.write_text(json.dumps(record).replace(old, new))
+    with pytest.raises(SkypileError, match=r"run\.json is damaged"):
+        RunReader(str(tmp_path))

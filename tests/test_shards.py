@@ -18,6 +18,7 @@ from skypile.cli import app
 from skypile.errors import InputError, SkypileError
 from skypile.run import Run
 from skypile.shards import ShardError
+from skypile.stages import plan_shards
 from tests import toy_corpus
 from tests.tokenizer_texts import SETTINGS, lines, make_tokenizer, processor
 
@@ -117,6 +118,52 @@ def test_a_fault_is_found_and_named(folder: Path, name: str) -> None:
     fault, message = FAULTS[name]
     fault(folder)
     with pytest.raises(ShardError, match=message):
+        shards.verify(str(folder))
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "brackets": lambda data: b"[" * 100_000,
+    "a list": lambda data: b"[" + data + b"]",
+    "no UTF-8": lambda data: b"\x89PNG" + data,
+    "cut short": lambda data: data[: len(data) // 2],
+    "a file elsewhere": lambda data: data.replace(b'"part-00000.u16"', b'"../part-00000.u16"'),
+    "no digest": lambda data: data.replace(b'"sha256"', b'"sha"'),
+    "a digest that is none": lambda data: data.replace(b'"sha256": "', b'"sha256": [], "x": "'),
+    "files that are none": lambda data: data.replace(b'"files": [', b'"files": [7, '),
+    "no number": lambda data: data.replace(b'"vocabulary": ', b'"vocabulary": null, "x": '),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_manifest_is_an_error_that_names_it(folder: Path, name: str) -> None:
+    path = folder / DOMAIN / "manifest.json"
+    data = DAMAGES[name](path.read_bytes())
+    assert data != path.read_bytes()
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=f"{DOMAIN}/manifest.json is not a manifest"):
+        shards.verify(str(folder))
+    with pytest.raises(SkypileError, match=f"{DOMAIN}/manifest.json"):
+        plan_shards.parse(DOMAIN, data if name != "a file elsewhere" else b"")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda index: index.update(domains=7),
+        lambda index: index["domains"][0].pop("split"),
+        lambda index: index["domains"][0].update(tokens="5"),
+        lambda index: index.update(domains=["train"]),
+    ],
+)
+def test_a_damaged_index_is_an_error_that_names_it(
+    folder: Path,
+    change: Callable[[dict], None],  # type: ignore[type-arg]
+) -> None:
+    path = folder / "index.json"
+    index = json.loads(path.read_text())
+    change(index)
+    path.write_text(json.dumps(index))
+    with pytest.raises(InputError, match=r"index\.json is not a manifest"):
         shards.verify(str(folder))
 
 

@@ -94,7 +94,8 @@ def jsonl(stream: Any, this: Slice) -> Iterator[Item]:
 def parquet(stream: Any, this: Slice) -> Iterator[Item]:
     """Parquet: one row a document. Read whole: its table of contents is at its end."""
     with _spooled(stream) as file:
-        for ordinal, row in enumerate(parquet_rows(file, this.wanted())):
+        rows = parquet_rows(file, this.wanted(), this.max_record_bytes)
+        for ordinal, row in enumerate(rows):
 
             def parse(row: Any = row) -> Ready | Reject:
                 return this.document(row)

@@ -89,7 +89,7 @@ def is_promising(c: U32, i: int) -> bool:
     if size >= 7:
         return size < 20 and may_begin(c, i)
     one = first == 49 and size == 1 and is_digit(char_at(c, i + 4))
-    if size < 3 and not (first == 48 or one or (first == 56 and c[i + 1] == 54)):
+    if size < 3 and not (first == 48 or one or (first == 56 and char_at(c, i + 1) == 54)):
         return False
     at = i + size
     while size < 7 and char_at(c, at) in (SPACE, DASH) and is_digit(char_at(c, at + 1)):

@@ -8,16 +8,16 @@ import pyarrow.parquet as pq
 
 from skypile.kernels.ready import Reject
 
-_BATCH_BYTES = 16 << 20  # unpacked bytes held at a time, about
-_MAX_BATCH_ROWS = 1024
+_BATCH_BYTES = 16 << 20  # unpacked bytes held at a time, about: by the mean row of a group
+_MAX_BATCH_ROWS = 64  # and a few times more where long rows lie together
 _UNREADABLE = (pa.ArrowException, OSError, ValueError)  # Arrow raises all of them on bad bytes
 
 
 def parquet_rows(
-    file: Any, wanted: Sequence[Sequence[str]]
+    file: Any, wanted: Sequence[Sequence[str]], max_bytes: int = 64 << 20
 ) -> Iterator[Mapping[str, Any] | Reject]:
     """Each row of a Parquet file as a mapping of the fields wanted, or why it cannot be read
-    (`malformed_record`, `invalid_utf8`). As many items as the file says that it has rows; one
+    (`malformed_record`, `invalid_utf8`, `too_large` with more than max_bytes in them). As many items as the file says that it has rows; one
     reject for a file that is no Parquet.
 
     file: random access (a memory map, a buffer). wanted: for each value the fields that may hold
@@ -44,7 +44,7 @@ def parquet_rows(
         batch_rows = max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES // max(1, row_bytes)))
         try:
             for batch in parquet.iter_batches(batch_rows, row_groups=[group], columns=columns):
-                for row in _rows(batch):
+                for row in _rows(batch, max_bytes):
                     yield row
                     given += 1
         except _UNREADABLE as e:
@@ -57,7 +57,19 @@ def _top(path: str, names: list[str]) -> str:
     return path if path in names else path.partition(".")[0]
 
 
-def _rows(batch: pa.RecordBatch) -> Iterator[Mapping[str, Any] | Reject]:
+def _rows(batch: pa.RecordBatch, max_bytes: int) -> Iterator[Mapping[str, Any] | Reject]:
+    if batch.nbytes > max_bytes:  # else no row of it is too large
+        for i in range(batch.num_rows):
+            one = batch.slice(i, 1)
+            if one.nbytes > max_bytes:
+                yield Reject("too_large", f"{one.nbytes:,} bytes")
+            else:
+                yield from _small_rows(one)
+        return
+    yield from _small_rows(batch)
+
+
+def _small_rows(batch: pa.RecordBatch) -> Iterator[Mapping[str, Any] | Reject]:
     try:
         rows: list[Mapping[str, Any] | Reject] = batch.to_pylist()
     except UnicodeDecodeError:

@@ -33,6 +33,7 @@ KINDS = {
     surroundings.PHONE: "phone",
     surroundings.BANK_CARD: "bank_card",
 }
+MAX_ENCODINGS = 4  # of a URL in a URL in a URL
 PLACEHOLDERS = {
     "email": "<EMAIL>",
     "ip": "<IP>",
@@ -136,12 +137,17 @@ def mask(text: str) -> tuple[str, dict[str, int]]:
 
 
 def mask_url(url: str) -> str:
-    """A URL with placeholders, also for what its percent-encoding hides (`?to=a%40b.example`): then
-    it is written without the encoding.
+    """A URL with placeholders, also for what its percent-encoding hides (`?to=a%40b.example`, and
+    that encoded again, up to MAX_ENCODINGS times): then it is written without the encoding.
     """
-    shown = mask(url)[0]
-    plain = unquote(shown)
-    return mask(plain)[0] if plain != shown and find(plain) else shown
+    shown = plain = mask(url)[0]
+    for _ in range(MAX_ENCODINGS):
+        before, plain = plain, unquote(plain)
+        if plain == before:
+            break
+        if find(plain):
+            shown = plain = mask(plain)[0]
+    return shown
 
 
 def _spans(points: U32) -> I64:

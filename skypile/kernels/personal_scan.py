@@ -36,6 +36,7 @@ from skypile.kernels.surroundings import (
 
 _MAX_DIGITS, _MAX_GROUPS = 20, 6
 _PHONE_CONTEXT_CHARS, _ID_CONTEXT_CHARS = 16, 20
+_REACH = 320  # characters around that a decision may depend on: the longest address and its ends
 
 
 @compiled
@@ -252,21 +253,27 @@ def _number(
 
 
 @compiled
-def scan(c: U32, phones: U32, ids: U32, versions: U32, out: I64) -> int:
-    """Rows of (start, end, kind) into `out`, e-mail addresses first; how many. `c` is changed."""
-    found = low = 0
-    for i in range(len(c)):
-        if c[i] == AT and i >= low:
-            start, end = email(c, i, low)
+def _emails(c: U32, start: int, stop: int, out: I64, found: int) -> int:
+    """Add the addresses whose @ stands from start to stop; how many spans there are then."""
+    for i in range(start, stop):
+        if c[i] == AT:
+            first, end = email(c, i, 0)
             if end:
-                out[found, 0], out[found, 1], out[found, 2] = start, end, EMAIL
-                c[start:end] = FILLED + EMAIL
+                out[found, 0], out[found, 1], out[found, 2] = first, end, EMAIL
+                c[first:end] = FILLED + EMAIL
                 found += 1
-                low = end
+    return found
+
+
+@compiled
+def _numbers(
+    c: U32, start: int, stop: int, phones: U32, ids: U32, versions: U32, out: I64, found: int
+) -> int:
+    """Add the numbers and IP addresses that begin from start to stop; how many spans then."""
     d, g = np.zeros(_MAX_DIGITS + 4, np.uint8), np.zeros(_MAX_GROUPS + 1, np.int64)
     ends, seps = np.zeros(_MAX_GROUPS + 1, np.int64), np.zeros(_MAX_GROUPS + 1, np.int64)
-    i = 0
-    while i < len(c):
+    i = start
+    while i < stop:
         begins = is_digit(c[i])
         if begins and i > 0:
             p = c[i - 1]
@@ -284,4 +291,28 @@ def scan(c: U32, phones: U32, ids: U32, versions: U32, out: I64) -> int:
             c[i:end] = FILLED + kind
             found += 1
         i = max(i + 1, end)
+    return found
+
+
+@compiled
+def scan(c: U32, phones: U32, ids: U32, versions: U32, out: I64) -> int:
+    """Rows of (start, end, kind) into `out`, in no order; how many. `c` is changed.
+
+    What is found may be what kept something beside it from being found: an ID before `.8.8.8.8` is
+    none, one before `.<IP>` is. So there is another look around all that is found, until no look
+    finds anything. Each span is looked around once: time stays linear.
+    """
+    found = _emails(c, 0, len(c), out, 0)
+    found = _numbers(c, 0, len(c), phones, ids, versions, out, found)
+    done = 0
+    while done < found:
+        near = out[done:found, :2].copy()
+        near = near[np.argsort(near[:, 0])]
+        done, after = found, 0
+        for row in range(len(near)):
+            start, stop = max(after, near[row, 0] - _REACH), min(len(c), near[row, 1] + _REACH)
+            if start < stop:
+                found = _emails(c, start, stop, out, found)
+                found = _numbers(c, start, stop, phones, ids, versions, out, found)
+                after = stop
     return found

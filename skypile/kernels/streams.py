@@ -104,17 +104,21 @@ def up_to(stream: Any, size: int) -> bytes:
 
 
 class _Rejoined:
-    """A stream whose first bytes were read already."""
+    """A stream whose first bytes were read already. Gives as many as asked for until its end: what
+    can be had of a broken member depends on the pieces that it is unpacked in.
+    """
 
     def __init__(self, head: bytes, stream: BinaryIO) -> None:
         self._head, self._stream = head, stream
 
     def read(self, size: int = -1) -> bytes:
-        if not self._head:
-            return self._stream.read(size)
         out = self._head if size < 0 else self._head[:size]
         self._head = self._head[len(out) :]
-        return out + self._stream.read() if size < 0 else out
+        if size < 0:
+            return out + self._stream.read()
+        while len(out) < size and (more := self._stream.read(size - len(out))):
+            out = out + more if out else more
+        return out
 
     def readable(self) -> bool:
         return True

@@ -22,7 +22,7 @@ from skypile.errors import ConfigError
 from skypile.kernels import language, paragraphs, warc
 from skypile.kernels.blocklist import BLOCKED_DOMAIN, BLOCKED_URL
 from skypile.kernels.dates import UNDATED, after_cutoff
-from skypile.kernels.html import DEFAULT_LIMITS, Limits
+from skypile.kernels.html import DEEPEST, DEFAULT_LIMITS, Limits
 from skypile.settings import setting
 from skypile.stage import Cut, Read, Relate, Related, Row, Stage
 from skypile.stages.extract_gate import FOREIGN, Gate, Wanted
@@ -65,7 +65,11 @@ class Config:
         DEFAULT_LIMITS.max_nodes, piece="read", low=1, help="elements; above: fallback extractor"
     )
     max_depth: int = setting(
-        DEFAULT_LIMITS.max_depth, piece="read", low=1, help="nesting; above: fallback extractor"
+        DEFAULT_LIMITS.max_depth,
+        piece="read",
+        low=1,
+        high=DEEPEST,
+        help="nesting; above: fallback extractor",
     )
     max_table_rows: int = setting(
         DEFAULT_LIMITS.max_table_rows, piece="read", low=0, help="rows; above: fallback extractor"

@@ -1,12 +1,11 @@
 """What stage `plan` reads of token shards: the manifest of each folder of them."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from skypile.errors import SkypileError
 from skypile.kernels.categories import CATEGORIES, PARTITIONS
+from skypile.objects import have, parse_object
 
 FORMAT, VERSION = "skypile-shard", 1
 TRAIN, VALIDATION = SPLITS = ("train", "validation")
@@ -36,10 +35,13 @@ def parse(folder: str, data: bytes) -> Shards:
     """
     at = f"{folder}/{MANIFEST}"
     try:
-        found: dict[str, Any] = json.loads(data)
+        found = parse_object(data)
         if (found["format"], found["version"]) != (FORMAT, VERSION):
             raise SkypileError(f"{at}: format {found['format']!r}, version {found['version']!r}")
         names = ("domain", "split", "tokens", "documents", "tokenizer", "vocabulary", "eos")
+        have(found, ("domain", "split", "tokenizer"), str, "manifest")
+        have(found, ("tokens", "documents", "vocabulary", "eos"), int, "manifest")
+        have(found, ("files",), list, "manifest")
         made = Shards(folder, **{name: found[name] for name in names})
         sums = {n: sum(f[n] for f in found["files"]) for n in ("tokens", "documents")}
     except (ValueError, KeyError, TypeError) as e:

@@ -102,7 +102,7 @@ class _Rows:
 
     def add(self, row: Row) -> None:
         self._rows.append(row)
-        self._chars += len(row.get("text") or "")
+        self._chars += sum(len(value) for value in row.values() if isinstance(value, str))
         if len(self._rows) >= BATCH_ROWS or self._chars >= BATCH_CHARS:
             self.flush()
 

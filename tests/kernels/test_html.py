@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 import resource
 import time
 from collections.abc import Callable
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 from skypile.kernels import article as engine
+from skypile.kernels import fast
 from skypile.kernels import html as kernel
 from skypile.kernels import metadata
 from skypile.kernels.html import DEFAULT_LIMITS, Limits, Page, extract
@@ -349,3 +352,37 @@ def test_any_page_gives_lines_that_can_be_written(page: str) -> None:
             assert block or "<pre>" in page
             block.encode()
         assert result.date is None or datetime.date.fromisoformat(result.date)
+
+
+FORBIDDEN = [*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF]
+
+
+@pytest.mark.parametrize("extract", [kernel.extract, fast.extract])
+@pytest.mark.parametrize("code", [1, 8, 11, 31, 0xFFFE])
+def test_references_to_controls_are_read_over(extract: Any, code: int) -> None:
+    """lxml reads them, and raises where it is to write the text again: the job would end."""
+    said = "The bridge over the river was closed for the winter, and people took the ferry. "
+    for shape in (f"&#{code};", f"&#0{code}", f"&#x{code:x};", f"&#X00{code:X};", f"&#&#{code};8;"):
+        page = (
+            f"<html><head><title>A{shape}B</title></head><body><h1>{shape}</h1><p>{said * 3}{shape} "
+            f"one\ntwo <b>three</b>{shape}\nfour</p><pre>x = 1{shape}\ny = 2</pre><p>{said * 4}</p>"
+            f"<img class=tex alt='a{shape}^2'><ul><li><a href=x>{shape} l</a></li></ul></body></html>"
+        )
+        found = extract(page, url=None, limits=DEFAULT_LIMITS, latest_date="2030-01-01")
+        assert found is not None
+        text = "\n".join(found.blocks)
+        assert said.strip() in text
+        assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\ufeff\ufffe\uffff]", text)
+
+
+def test_every_reference_to_what_no_xml_may_hold_goes_and_no_other() -> None:
+    element = etree.Element("p")
+    for code in [*range(1, 0x300), *range(0xFDD0, 0xFDF0), 0xFFFD, 0xFFFE, 0xFFFF, 0x10FFFF]:
+        for shape in (f"&#{code};", f"&#x{code:x}"):
+            assert (kernel.readable(shape) != shape) == (code in FORBIDDEN)
+            element.text = engine.parse(f"<p>a{kernel.readable(shape)} b</p>").findtext(".//p")
+
+
+@pytest.mark.parametrize("shape", ["&#9;", "&#10;", "&#13;", "&#32;", "&#130;", "&#x1F600;", "&#80;"])
+def test_other_references_stay(shape: str) -> None:
+    assert kernel.readable(f"a{shape}b") == f"a{shape}b"

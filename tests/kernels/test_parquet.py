@@ -3,6 +3,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from skypile.kernels.parquet import parquet_rows
 from skypile.kernels.ready import COLUMNS, Reject
@@ -69,3 +70,30 @@ def test_damaged_pages_cost_their_row_group_each_row_on_record() -> None:
 
 def test_an_empty_table_has_no_rows() -> None:
     assert read(written(pa.table({"text": pa.array([], pa.string())}))) == []
+
+
+@pytest.mark.parametrize("group", [2, 100])
+def test_a_row_that_is_too_large_is_a_reject_and_costs_no_other(group: int) -> None:
+    texts = ["a" * 100, "中" * 400, "b" * 1000, "c" * 1200, "d"]
+    table = pa.table({"text": texts, "url": [None, "u" * 30, "x", None, "y" * 2000]})
+    rows = list(
+        parquet_rows(
+            pa.BufferReader(written(table, row_group_size=group)), [["text"], ["url"]], 1100
+        )
+    )
+    large = [isinstance(row, Reject) and row.reason == "too_large" for row in rows]
+    assert large == [False, True, False, True, True]
+    assert rows[2] == {"text": texts[2], "url": "x"}
+
+
+def test_batches_of_huge_rows_are_bounded_by_bytes() -> None:
+    """A mean row of 4 MiB: some rows at a time, not all of the group."""
+    texts = [chr(97 + i % 26) * (4 << 20) for i in range(40)]
+    data = written(pa.table({"text": texts}), use_dictionary=False, write_batch_size=1)
+    del texts
+    before = pa.total_allocated_bytes()
+    most = 0
+    for row in parquet_rows(pa.BufferReader(data), [["text"]]):
+        assert not isinstance(row, Reject)
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert most < 64 << 20

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.signals import HOSTILE, hostile
-from skypile.kernels import personal
+from skypile.kernels import characters, glances, personal
+from skypile.kernels.personal import mask, mask_url
 
 
 def found(text: str) -> list[tuple[str, str]]:
@@ -276,3 +277,53 @@ def test_what_is_found_in_real_text(shared_data: Path) -> None:
 )
 def test_urls_that_hide_personal_data(url: str, expected: str) -> None:
     assert personal.mask_url(url) == expected
+
+
+# What is masked keeps from being found what stands beside it, from either side and in chains.
+BESIDE = {
+    "11010519491231002X.8.8.8.8": "<ID>.<IP>",
+    "11010519491231002X.8.8.8.0.": "<ID>.<IP>.",
+    "11010519491231002X.13812345678.": "<ID>.<PHONE>.",
+    "11010519491231002X." * 5 + "8.8.8.8": "<ID>." * 5 + "<IP>",
+    "身份证11010519491231002X.13812345678，電話": "身份证<ID>.<PHONE>，電話",
+}
+
+
+@pytest.mark.parametrize("text", BESIDE)
+def test_what_stands_beside_personal_data_is_masked_too(text: str) -> None:
+    masked, counts = mask(text)
+    assert masked == BESIDE[text]
+    assert sum(counts.values()) == masked.count("<")
+    assert mask(masked) == (masked, {})
+
+
+def test_looking_again_takes_linear_time() -> None:
+    """Chains in which each piece is found when the next one was."""
+    times = []
+    for size in (5_000, 40_000):
+        text = "11010519491231002X." * size + "8.8.8.8"
+        started = time.process_time()
+        assert mask(text)[1]["resident_id"] == size
+        times.append(time.process_time() - started)
+    assert times[1] < 8 * 3 * times[0] + 0.2
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("http://x.example/?u=http%3A%2F%2Fy.example%3Fto%3Da%2540b.example", "to=<EMAIL>"),
+        ("http://x.example/?to=a%25252540b.example", "to=<EMAIL>"),
+        ("11010519491231002X.13812345678%40", "<ID>.<PHONE>"),
+    ],
+)
+def test_what_is_encoded_twice_in_a_url_is_masked(url: str, masked: str) -> None:
+    assert masked in mask_url(url)
+
+
+@pytest.mark.parametrize("text", ["8", "86", "0", "1", "(1", "+1", "1-", "2001:", "1.2.3."])
+def test_nothing_is_read_beyond_the_end_of_a_text(text: str) -> None:
+    """Compiled code does not check indices, what it was compiled from does."""
+    points = characters.folding()[characters.code_points(text)]
+    for function in (glances.is_promising, glances.chained):
+        for at in range(len(text)):
+            function.py_func(points, at)  # type: ignore[attr-defined]

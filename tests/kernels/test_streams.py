@@ -138,3 +138,19 @@ def test_a_range_has_the_lines_that_the_file_has_there(
 def test_a_packed_file_is_not_cut() -> None:
     for name, pack in PACKERS.items():
         assert bool(line_boundaries(io.BytesIO(pack(TEXT)), 1000)) == (name == "plain")
+
+
+@pytest.mark.parametrize("name", [n for n in PACKERS if n != "plain"])
+def test_what_is_had_of_a_broken_stream_does_not_depend_on_the_pieces_it_comes_in(
+    name: str,
+) -> None:
+    packed = PACKERS[name](TEXT[:3000] + bytes(range(256)) * 8)
+    for at in range(len(packed) // 8, len(packed), len(packed) // 8):
+        broken = bytearray(packed)
+        broken[at] ^= 0x55
+        assert unpack(bytes(broken), 3) == unpack(bytes(broken))
+
+
+def test_a_match_beyond_the_window_ends_a_stream_alike_in_all_pieces() -> None:
+    broken = b'\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab*IRQPJ/\xcd,"e999'
+    assert unpack(broken, 13) == unpack(broken)
