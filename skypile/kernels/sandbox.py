@@ -4,9 +4,11 @@ One child serves page after page over a pair of pipes. For each it raises its ow
 so that the kernel ends it by what the page has cost, however busy the machine is; its address space
 is limited as well. When it dies, a new one is started and extracts the page with the fallback
 alone, and the page is marked. A page is judged only by what a fresh child makes of it: one that
-dies of memory, or for a reason unknown, after others in the same child is tried again first. So it
-is the same whichever pages a child had before, and a child may serve one task after another
-(`lent`): starting one takes seconds of a core.
+dies of memory, or for a reason unknown, after others in the same child is tried again first. And it
+is not judged by what befalls the child from outside: SIGKILL, which no page brings about, is a host
+or container that is out of memory, and the same page elsewhere would be another row. So a page is
+the same whichever pages a child had before, and a child may serve one task after another (`lent`):
+starting one takes seconds of a core.
 
 The child is a new interpreter, not a fork: the parent may run threads, and Spark's workers do. It
 ends with the parent, whose end of the pipe closes, after the page in hand at the latest.
@@ -37,6 +39,7 @@ from skypile.kernels.html import Limits, Page
 
 EXTRACT = "skypile.kernels.html:extract"
 EXTRACT_FAST = "skypile.kernels.fast:extract"
+KILLS = 3  # of children in a row, by others, before it is an error
 _LENGTH = struct.Struct("<Q")
 _PIPE_BYTES = 1 << 20  # so that a page goes at once
 
@@ -46,6 +49,9 @@ class Failure:
     """A page not brought to an end. reason: "cpu", "memory", or "crash" for any other death."""
 
     reason: str
+
+
+_KILLED = Failure("killed")
 
 
 class Sandbox:
@@ -71,7 +77,8 @@ class Sandbox:
         if that found nothing or fired as well.
 
         Raises:
-            RuntimeError: the target raised (the child's traceback follows), or does not start.
+            RuntimeError: the target raised (the child's traceback follows), or does not start; or
+                children were killed from outside, again and again.
         """
         request = {"url": url, "limits": limits, "latest_date": latest_date}
         answer = self._ask_fresh(html, request)
@@ -81,12 +88,20 @@ class Sandbox:
         return replace(page, limit=answer.reason) if isinstance(page, Page) else page or answer
 
     def _ask_fresh(self, html: str, request: dict[str, Any]) -> Page | Failure | None:
-        """The answer of a child; of a fresh one if the first may have died of earlier pages."""
-        served = self._served
-        answer = self._ask(html, request)
-        if isinstance(answer, Failure) and answer.reason != "cpu" and served:
+        """The answer of a child; of a fresh one if the first may have died of earlier pages, or was
+        killed.
+        """
+        for _ in range(KILLS):
+            served = self._served
             answer = self._ask(html, request)
-        return answer
+            if isinstance(answer, Failure) and answer.reason != "cpu" and served:
+                answer = self._ask(html, request)
+            if answer != _KILLED:
+                return answer
+        raise RuntimeError(
+            f"the process that extracts pages was killed {KILLS} times by others (signal 9): the "
+            "host or its container is out of memory; give it more, or fewer tasks at a time"
+        )
 
     def _ask(self, html: str, request: dict[str, Any]) -> Page | Failure | None:
         child = self._child = self._child or self._start()
@@ -96,7 +111,8 @@ class Sandbox:
             kind, answer = _receive(child.stdout)
         except (EOFError, BrokenPipeError):
             self.close()
-            return Failure("cpu" if child.returncode == -signal.SIGXCPU else "crash")
+            by = {-signal.SIGXCPU: Failure("cpu"), -signal.SIGKILL: _KILLED}
+            return by.get(child.returncode, Failure("crash"))
         except BaseException:  # an interrupt: the answer to come would be taken for another page's
             child.kill()
             self.close()

@@ -30,7 +30,9 @@ _HELD: list[bytes] = []
 def act(html: str, *, fallback_only: bool = False, **request: Any) -> Page | None:
     """Does what the page says, but where the fallback is asked for and the page does not insist."""
     order, _, rest = html.partition(" ")
-    if not fallback_only or rest == "always":
+    if order == "killed":
+        _killed(*rest.split())
+    elif not fallback_only or rest == "always":
         ORDERS[order]()
     if rest == "nothing":
         return None
@@ -53,6 +55,15 @@ def _chatter() -> None:
 
 def _raise() -> None:
     raise KeyError("a fault of ours")
+
+
+def _killed(times: str, file: str) -> None:
+    """Not the page's doing: so it is killed whatever extracts it, the first times."""
+    with open(file, "a+") as log:
+        log.write(".")
+        log.flush()
+        if log.tell() <= int(times):
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _fill(size: int) -> None:
@@ -147,6 +158,20 @@ def test_a_child_that_was_killed_between_pages_is_replaced(sandbox: Sandbox) -> 
     page = ask(sandbox, "nothing")
     assert isinstance(page, Page)
     assert (page.engine, page.limit) == ("trafilatura", None)
+
+
+def test_a_page_is_not_judged_by_a_child_that_others_killed(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    page = ask(sandbox, f"killed 2 {tmp_path / 'first'}")  # a fresh child, and the one after it
+    assert isinstance(page, Page)
+    assert (page.engine, page.limit) == ("trafilatura", None)
+    page = ask(sandbox, f"killed 3 {tmp_path / 'served'}")  # the first of these had served
+    assert isinstance(page, Page)
+    assert (page.engine, page.limit) == ("trafilatura", None)
+    with pytest.raises(RuntimeError, match=r"killed 3 times by others .* out of memory"):
+        ask(sandbox, f"killed 9 {tmp_path / 'ever'}")
+    assert isinstance(ask(sandbox, "nothing"), Page)
 
 
 def test_what_libraries_print_is_not_taken_for_an_answer(
