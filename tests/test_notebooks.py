@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import REPO
+from tests.look.runs import leakage_test, optional_run
 
 NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
 MAX_LINES = 60
+# The notebooks on stages that a run has where its sources or settings ask for them.
+OPTIONAL = {"code_and_parallel": ("code", "parallel"), "leakage": ("decontaminate",)}
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -31,7 +34,10 @@ def test_a_notebook_is_short_and_holds_no_output(path: Path) -> None:
 
 
 def test_there_is_one_for_each_stage_to_look_at() -> None:
-    assert {p.stem for p in NOTEBOOKS} >= {"extraction", "dedup", "distribution", "quality"}
+    assert {p.stem for p in NOTEBOOKS} == {
+        *("extraction", "distribution", "dedup", "quality", "code_and_parallel"),
+        *("mixture_and_tokenizer", "training", "leakage"),
+    }
 
 
 @pytest.mark.slow
@@ -41,9 +47,6 @@ def test_a_notebook_runs_on_a_finished_run(
     path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """On SKYPILE_DEMO, the folder of a finished demo (`runs/demo`), else on a run made here."""
-    nbformat = pytest.importorskip("nbformat")
-    nbclient = pytest.importorskip("nbclient")
-    pytest.importorskip("ipykernel")
     demo = os.environ.get("SKYPILE_DEMO")
     base = Path(demo) if demo else request.getfixturevalue("finished") / "runs/demo"
     train = base / "train"
@@ -56,13 +59,62 @@ def test_a_notebook_runs_on_a_finished_run(
         "mixture_and_tokenizer",
     ):
         pytest.skip("KenLM was never built here: the run ends before language models")
+    outputs = execute(path, base / "out", train, tmp_path, monkeypatch)
+    said = words(outputs)
+    if path.stem in OPTIONAL:  # nothing is drawn of what is not there, and that is said
+        assert all(f"this run has no stage {stage}" in said for stage in OPTIONAL[path.stem])
+        assert not pictures(outputs)
+    else:
+        assert pictures(outputs)
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_optional_stages_are_shown_where_a_run_has_them(
+    start: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+    run = Path(optional_run(tmp_path / "run", start))
+    tests = leakage_test(tmp_path / "tests")
+    shown = {
+        stem: execute(REPO / f"notebooks/{stem}.ipynb", run, tests, tmp_path, monkeypatch)
+        for stem in OPTIONAL
+    }
+    said = {stem: words(outputs) for stem, outputs in shown.items()}
+    for text in said.values():
+        assert "has no" not in text
+    for word in ("GPL-3.0", "XML", "over_share", "duplicate_english", "pairs"):
+        assert word in said["code_and_parallel"], word
+    assert len(pictures(shown["code_and_parallel"])) == 5  # three sources, tokens, pairs
+    for word in ("math_zh", "test leaked (D1), test known (D2)", "nothing found"):
+        assert word in said["leakage"], word
+    assert len(pictures(shown["leakage"])) == 2
+
+
+def execute(
+    path: Path, run: Path, other: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[Any]:
+    """The outputs of a notebook on a run, and on `other`, a training run or a leakage test."""
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPO), os.environ["PYTHONPATH"]]))
     notebook = nbformat.read(path, as_version=4)
     first = next(c for c in notebook.cells if c.cell_type == "code")
-    first.source = f"RUN, TRAIN = {str(base / 'out')!r}, {str(train)!r}"
+    first.source = f"RUN, TRAIN, LEAKAGE = {str(run)!r}, {str(other)!r}, {str(other)!r}"
     client = nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3")
     assert sys.executable
-    client.execute(cwd=str(tmp_path))
+    client.execute(cwd=str(base))
     outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
     assert not [o for o in outputs if o.output_type == "error"]
-    assert any("image/png" in o.get("data", {}) for o in outputs)
+    return outputs
+
+
+def pictures(outputs: list[Any]) -> list[Any]:
+    """Those of the outputs that are one."""
+    return [o for o in outputs if "image/png" in o.get("data", {})]
+
+
+def words(outputs: list[Any]) -> str:
+    """What the outputs say: what is printed, and tables, which rich displays."""
+    return "".join(o.get("text", "") + o.get("data", {}).get("text/plain", "") for o in outputs)

@@ -1,11 +1,11 @@
-"""What a run says of itself: settings, versions, what was computed, models; and a training run's
-log.
+"""What a run says of itself: settings, versions, what was computed, models; a training run's log;
+and what a leakage test found.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from skypile.errors import SkypileError
 from skypile.files import Root
@@ -13,6 +13,7 @@ from skypile.look.run import Looked
 from skypile.tasks.base import added
 
 METRICS = "metrics.jsonl"
+LEAKAGE = "leakage.json"
 
 
 @dataclass(frozen=True)
@@ -92,3 +93,63 @@ def training(folder: str) -> Training:
                     points.append((tokens_at[row["step"]], value))
     sessions = list(dict.fromkeys(r["session"] for r in rows if r.get("session")))
     return Training(loss, validation, rate, speed, sessions)
+
+
+class Interval(NamedTuple):
+    """A value with the bounds of its confidence interval. found: it tells of a leak."""
+
+    value: float
+    low: float
+    high: float
+    found: bool
+
+
+@dataclass(frozen=True)
+class Leaks:
+    """Leakage tests by name of the model: L_train, L_test, L_ref, D1, D2, and the margin that an
+    interval must lie beyond to tell of a leak, all in nats a token; and what was found.
+    """
+
+    losses: Mapping[str, Mapping[str, float]]
+    d1: Mapping[str, Interval]
+    d2: Mapping[str, Interval]
+    found: Mapping[str, Sequence[str]]
+    margin: float
+
+
+_FLAGS = {
+    "test_leaked": "test leaked (D1)",
+    "test_known": "test known (D2)",
+    "train_known": "train known (D2)",
+}
+
+
+def leaks(folder: str) -> Leaks | None:
+    """What `python -m model.evaluate leakage --out FOLDER` or the experiment on it wrote; None
+    where neither did.
+
+    Raises:
+        SkypileError: the file is not theirs.
+    """
+    root = Root(folder)
+    if not root.exists(LEAKAGE):
+        return None
+    try:
+        said = json.loads(root.read(LEAKAGE))
+        tests = said["verdicts"] if "verdicts" in said else said["models"]
+        return Leaks(
+            {name: {of: t[of] for of in ("train", "test", "ref")} for name, t in tests.items()},
+            {name: _interval(t["d1"], t["test_leaked"]) for name, t in tests.items()},
+            {
+                name: _interval(t["d2"], t["test_known"] or t["train_known"])
+                for name, t in tests.items()
+            },
+            {name: [what for f, what in _FLAGS.items() if t[f]] for name, t in tests.items()},
+            max((t["margin"] for t in tests.values()), default=0.0),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as e:
+        raise SkypileError(f"{root.at(LEAKAGE)} is not of a leakage test: {e!r}") from e
+
+
+def _interval(of: Mapping[str, float], found: bool) -> Interval:
+    return Interval(of["value"], of["low"], of["high"], found)

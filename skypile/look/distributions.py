@@ -1,8 +1,7 @@
-"""Distributions before and after filtering: lengths, perplexity, reference probability, sizes of
-duplicate clusters. Counts of the parts that are looked at, scaled to the run.
+"""Distributions before and after filtering: lengths, perplexity, reference probability, fit of
+pairs, sizes of duplicate clusters. Counts of the parts that are looked at, scaled to the run.
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,17 +33,18 @@ class Histogram:
 
 @dataclass
 class _Bins:
-    """Counts in fine bins, made coarse at the end: `log` of so many bins a decade, else from 0 to
-    1 in equal ones.
+    """Counts in fine bins, made coarse at the end: of so many a decade; else of a width, from the
+    smallest value to the largest; else from 0 to 1 in equal ones.
     """
 
     per_decade: int = 0
+    width: float = 0.0
     before: Counter[int] = field(default_factory=Counter)
     after: Counter[int] = field(default_factory=Counter)
 
     def add(self, values: F64, kept: npt.NDArray[np.bool_], scale: float) -> None:
-        if self.per_decade:
-            where = np.floor(np.log10(np.maximum(values, 1)) * self.per_decade).astype(int)
+        if self.per_decade or self.width:
+            where = self._bins(values)
         else:
             where = np.minimum((values * MAX_BARS / 2).astype(int), MAX_BARS // 2 - 1)
         for counts, rows in ((self.before, where), (self.after, where[kept])):
@@ -52,22 +52,28 @@ class _Bins:
             for at, n in zip(found.tolist(), sizes.tolist(), strict=True):
                 counts[at] += n * scale
 
+    def _bins(self, values: F64) -> npt.NDArray[np.int64]:
+        scaled = np.log10(np.maximum(values, 1)) * self.per_decade
+        return np.floor(values / self.width if self.width else scaled).astype(np.int64)
+
     def histogram(
         self, name: str, unit: str, marks: Sequence[tuple[float, str]] = ()
     ) -> Histogram | None:
         if not self.before:
             return None
-        if not self.per_decade:
+        if not (self.per_decade or self.width):
             at: Sequence[int] = range(MAX_BARS // 2)
             edges = [i * 2 / MAX_BARS for i in range(MAX_BARS // 2 + 1)]
             return self._made(name, unit, at, 1, edges, marks)
         low, high = min(self.before), max(self.before)
-        for value, _ in marks:
-            low = min(low, math.floor(math.log10(max(value, 1)) * self.per_decade))
-            high = max(high, math.floor(math.log10(max(value, 1)) * self.per_decade))
+        marked = self._bins(np.array([value for value, _ in marks])).tolist()
+        low, high = min([low, *marked]), max([high, *marked])
         step = -(-(high - low + 1) // MAX_BARS)
         at = range(low, high + 1, step)
-        edges = [10 ** (i / self.per_decade) for i in (*at, at[-1] + step)]
+        edges = [
+            i * self.width if self.width else 10 ** (i / self.per_decade)
+            for i in (*at, at[-1] + step)
+        ]
         return self._made(name, unit, at, step, edges, marks)
 
     def _made(
@@ -148,6 +154,43 @@ def qualities(run: Looked) -> list[Histogram]:
             marks = list(zip(cut.get("reference_bands", ()), ("medium", "high"), strict=False))
         found.append(one.histogram(f"{language}", column.replace("_prob", " probability"), marks))
     return [h for h in found if h]
+
+
+def pairs(run: Looked) -> list[Histogram]:
+    """Of parallel text, what stage parallel measured and what it kept: the log-odds of being a
+    pair with their cut-off, the difference of the sides' lengths with its, and the length of each
+    side in English letters.
+    """
+    settings = next((m.settings for m in run.manifests if m.piece == "parallel.relate"), None)
+    if settings is None:
+        return []
+    most, least = settings["max_length_deviation"], settings["min_log_odds"]
+    bounds = [(-most, ""), (most, "")]
+    letters = "in English letters"
+    shown: dict[str, tuple[_Bins, str, str, list[tuple[float, str]]]] = {
+        "pair_log_odds": (_Bins(width=0.25), "being a pair", "log-odds", [(least, "kept from")]),
+        "length_deviation": (
+            _Bins(width=0.25),
+            "Chinese side longer by",
+            "standard deviations",
+            bounds,
+        ),
+        "english_length": (_Bins(10), "English side", letters, []),
+        "chinese_length": (_Bins(10), "Chinese side", letters, []),
+    }
+
+    def add(part: Part, fate: Fates, scale: float) -> None:
+        if not part.has("pairs"):
+            return
+        table, kept = part.columns("pairs", list(shown)), fate.kept_by("parallel")
+        for column, (one, *_) in shown.items():
+            values = table[column].to_numpy().astype(np.float64)
+            there = np.isfinite(values)
+            one.add(values[there], kept[there], scale)
+
+    _each(run, add)
+    made = [one.histogram(*about) for one, *about in shown.values()]
+    return [h for h in made if h]
 
 
 def _each(run: Looked, add: Callable[[Part, Fates, float], None]) -> None:

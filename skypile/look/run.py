@@ -171,6 +171,14 @@ class Looked:
         """Whether all of it is looked at, so that nothing is an estimate."""
         return len(self.parts) == len(self.all_parts)
 
+    def missing(self, stage: str) -> str | None:
+        """Why there is nothing to see of a stage, None where it is done."""
+        if stage in self.stages:
+            return None
+        if stage in self.funnel.pending:
+            return f"stage {stage} of this run has not been run yet, or is out of date"
+        return f"this run has no stage {stage}"
+
     def check_stage(self, stage: str) -> None:
         """Raise SkypileError where a stage gives no verdicts in this run."""
         if stage not in self.cuts:

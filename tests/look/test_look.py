@@ -12,16 +12,16 @@ from rich.console import Console
 
 from skypile import show
 from skypile.errors import NothingFoundError, SkypileError
-from skypile.look import search, terminal
+from skypile.look import about, distributions, search, terminal
 from skypile.look.diff import ABSENT, difference, spill, spilt
-from skypile.look.distributions import lengths
+from skypile.look.distributions import lengths, pairs
 from skypile.look.run import KEPT, Looked, sample_keys
 from skypile.look.samples import choose
 from skypile.look.search import fates, matches
 from skypile.look.shown import Piece, diff, masked_blocks, masked_html
 from skypile.look.sums import READ, sums
 from skypile.reader import RunReader
-from tests.look.runs import EMAIL, EN, HANS, MOBILE, PHONE, ROWS, small_run
+from tests.look.runs import EMAIL, EN, HANS, MOBILE, PHONE, ROWS, leakage_test, small_run
 
 
 @pytest.fixture
@@ -249,3 +249,45 @@ def test_a_stage_that_no_source_has_gives_no_verdicts(run: str) -> None:
     looked.reader.record["stages"].insert(0, idle)
     looked.stages.insert(0, "code")
     assert looked.cuts == ["ingest", "language"]
+
+
+def test_a_stage_that_is_not_there_is_said_so(run: str) -> None:
+    looked = Looked(run)
+    assert looked.missing("language") is None
+    assert looked.missing("code") == "this run has no stage code"
+    looked.funnel.pending = ("language",)
+    looked.stages.remove("language")
+    assert "has not been run yet" in str(looked.missing("language"))
+    assert pairs(looked) == []
+
+
+@pytest.mark.parametrize("within", ["models", "verdicts"])
+def test_what_a_leakage_test_wrote_is_read(tmp_path: Path, within: str) -> None:
+    pytest.importorskip("torch")
+    assert about.leaks(str(tmp_path)) is None
+    found = about.leaks(str(leakage_test(tmp_path, within)))
+    assert found is not None
+    assert found.found == {"clean": [], "told": ["test leaked (D1)", "test known (D2)"]}
+    assert set(found.losses["told"]) == {"train", "test", "ref"}
+    value, low, high, flagged = found.d1["clean"]
+    assert low < value < high
+    assert value == pytest.approx(found.losses["clean"]["test"] - found.losses["clean"]["ref"])
+    assert not flagged  # above the margin, which is no leak
+    assert low > found.margin
+    assert found.d2["told"].found
+    (tmp_path / "leakage.json").write_text('{"models": {"m": {}}}', encoding="utf8")
+    with pytest.raises(SkypileError, match="not of a leakage test"):
+        about.leaks(str(tmp_path))
+
+
+def test_bins_of_a_width_hold_what_lies_below_zero_and_their_marks() -> None:
+    bins = distributions._Bins(width=0.5)
+    values = np.array([-1.2, -0.1, 0.0, 0.4, 2.6])
+    bins.add(values, values > 0, 2.0)
+    found = bins.histogram("n", "u", [(-3.0, "low")])
+    assert found is not None
+    assert found.edges[0] == -3.0
+    assert found.edges[-1] == 3.0
+    assert (sum(found.before), sum(found.after)) == (10, 4)
+    assert found.before[list(found.edges).index(0.0)] == 4
+    assert not found.log
