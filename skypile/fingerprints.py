@@ -25,8 +25,13 @@ def digest_of(value: Any) -> str:
 
 def library_versions(names: Iterable[str]) -> dict[str, str]:
     """Installed versions of packages, and of Python (whose Unicode tables decide output too)."""
-    versions = {name: importlib.metadata.version(name) for name in sorted(names)}
+    versions = {name: _version(name) for name in sorted(names)}
     return {"python": f"{sys.version_info.major}.{sys.version_info.minor}", **versions}
+
+
+@cache  # each task asks, and looking it up takes a millisecond
+def _version(name: str) -> str:
+    return importlib.metadata.version(name)
 
 
 @cache

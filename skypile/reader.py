@@ -18,7 +18,7 @@ from skypile.files import Root
 from skypile.lineage import Lineage
 from skypile.manifests import FileEntry, Manifest, Manifests
 from skypile.objects import have, parse_object
-from skypile.parts import PartFiles
+from skypile.parts import PartFiles, read_parquet
 from skypile.settings import plain
 
 RECORD_OF_CONFIG = "run.json"
@@ -136,7 +136,7 @@ class RunReader:
         read = []
         for file in self.files(table):
             with self.root.open(file.path) as stream:
-                read.append(pq.read_table(stream, columns=columns))
+                read.append(read_parquet(stream, columns))
         if not read:
             raise SkypileError(f"the run has no table {table!r}")
         return pa.concat_tables(read)
@@ -204,7 +204,7 @@ class RunReader:
     def read(self, file: FileEntry) -> pa.Table:
         """One committed file."""
         with self.root.open(file.path) as stream:
-            return pq.read_table(stream)
+            return read_parquet(stream)
 
     def why(self, name: str) -> Iterator[dict[str, Any]]:
         """The fate of each record with this URL or document id (or the first digits of one): its
@@ -212,7 +212,7 @@ class RunReader:
         """
         for file in self.files("records"):
             with self.root.open(file.path) as stream:
-                table = pq.read_table(stream)
+                table = read_parquet(stream)
             hit = pc.or_(
                 pc.fill_null(pc.equal(table["url"], name), False),
                 pc.starts_with(table["doc_id"], name) if len(name) >= 8 else False,

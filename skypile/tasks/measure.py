@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from skypile.parts import PartFiles
+from skypile.parts import PartFiles, read_parquet
 from skypile.tables import aligned_file_schema
 from skypile.tasks.base import AlignedTask, PartWriter, null_rows, one_batch, write_table
 
@@ -97,7 +96,7 @@ class _Pool:
         data = task.run.read(path)
         if hashlib.sha256(data).hexdigest() != sha256:
             return  # damaged: measured anew
-        old = pq.read_table(io.BytesIO(data))
+        old = read_parquet(io.BytesIO(data))
         if old.schema != self._schema:
             return
         keys = zip(old["doc_id"].to_pylist(), old["read_digest"].to_pylist(), strict=True)
