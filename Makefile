@@ -245,6 +245,14 @@ bench-pipeline: install java  ## WARC files to deduplicated documents beside dat
 	@test -x .venv-datatrove/bin/python || $(PYTHON) -m venv .venv-datatrove
 	@.venv-datatrove/bin/pip install --quiet --disable-pip-version-check --no-deps -r bench/pipeline_peers.txt
 	@$(PY) -m bench.pipeline --data $(SHARED)/data
+	@$(PY) -m bench.pipeline --data $(SHARED)/data --cores 2
+
+.PHONY: bench-kernels bench-endurance
+bench-kernels: install java  ## every per-document piece on one core: documents/s, and where its time goes
+	@$(PY) -m bench.kernels --data $(SHARED)/data
+
+bench-endurance: install java  ## all stages on 31,000 real pages: the memory of every process over time
+	@$(PY) -m bench.endurance --data $(SHARED)/data
 
 .PHONY: release-readers
 release-readers: install  ## what tests load a release with (datasets, polars, duckdb), in .venv-readers
