@@ -383,6 +383,8 @@ def test_every_reference_to_what_no_xml_may_hold_goes_and_no_other() -> None:
             element.text = engine.parse(f"<p>a{kernel.readable(shape)} b</p>").findtext(".//p")
 
 
-@pytest.mark.parametrize("shape", ["&#9;", "&#10;", "&#13;", "&#32;", "&#130;", "&#x1F600;", "&#80;"])
+@pytest.mark.parametrize(
+    "shape", ["&#9;", "&#10;", "&#13;", "&#32;", "&#130;", "&#x1F600;", "&#80;"]
+)
 def test_other_references_stay(shape: str) -> None:
     assert kernel.readable(f"a{shape}b") == f"a{shape}b"
