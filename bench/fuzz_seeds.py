@@ -1,4 +1,4 @@
-"""Valid inputs that `bench.fuzz` begins with, all written for the purpose, and the list of targets."""
+"""Valid inputs that `bench.fuzz` begins with, written for the purpose, and the list of targets."""
 
 import gzip
 import tempfile
@@ -110,8 +110,8 @@ WIKI = (
     '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="zh">\n'
     "<siteinfo><sitename>W</sitename></siteinfo>\n<page><title>橋</title><ns>0</ns><id>7</id>"
     "<revision><id>9</id><timestamp>2020-01-02T03:04:05Z</timestamp><text xml:space='preserve'>"
-    "'''橋''' {{lang|en|bridge}} is [[a|b]] -{zh-hans:桥; zh-hant:橋}-.\n\n== H ==\n* item\n{| \n| a "
-    f"|| b\n|}}\n{TRADITIONAL}&lt;ref&gt;http://x.example&lt;/ref&gt;</text></revision></page>\n"
+    "'''橋''' {{lang|en|bridge}} is [[a|b]] -{zh-hans:桥; zh-hant:橋}-.\n\n== H ==\n* item\n{| \n"
+    f"| a || b\n|}}\n{TRADITIONAL}&lt;ref&gt;http://x.example&lt;/ref&gt;</text></revision></page>\n"
     "<page><title>R</title><ns>0</ns><id>8</id><redirect title='橋' /><revision><text>#REDIRECT "
     "[[橋]]</text></revision></page>\n</mediawiki>\n"
 )

@@ -13,7 +13,7 @@ _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u20
 
 
 def plain_lines(text: str) -> str:
-    """A message as it may be printed: controls escaped (`\\x1b`), and no line but the first at the
+    r"""A message as it may be printed: controls escaped (`\x1b`), and no line but the first at the
     margin, so that a name with line ends in it looks like no line of ours.
     """
     shown = _OBEYED.sub(lambda m: ascii(m[0])[1:-1], text)

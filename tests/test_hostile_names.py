@@ -1,4 +1,4 @@
-"""Names that attack: of files, in archives, in addresses. And what may load code, and nothing else."""
+"""Names that attack: of files, in archives, in addresses. And what may load code: nothing else."""
 
 import ast
 import io
