@@ -364,8 +364,9 @@ def test_references_to_controls_are_read_over(extract: Any, code: int) -> None:
     for shape in (f"&#{code};", f"&#0{code}", f"&#x{code:x};", f"&#X00{code:X};", f"&#&#{code};8;"):
         page = (
             f"<html><head><title>A{shape}B</title></head><body><h1>{shape}</h1><p>{said * 3}"
-            f"{shape} one\ntwo <b>three</b>{shape}\nfour</p><pre>x = 1{shape}\ny = 2</pre><p>{said * 4}</p>"
-            f"<img class=tex alt='a{shape}^2'><ul><li><a href=x>{shape} l</a></li></ul></body>"
+            f"{shape} one\ntwo <b>three</b>{shape}\nfour</p><pre>x = 1{shape}\ny = 2</pre>"
+            f"<p>{said * 4}</p><img class=tex alt='a{shape}^2'><ul><li><a href=x>{shape} l</a>"
+            "</li></ul></body></html>"
         )
         found = extract(page, url=None, limits=DEFAULT_LIMITS, latest_date="2030-01-01")
         assert found is not None
