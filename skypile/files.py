@@ -34,7 +34,7 @@ def is_uri(path: str) -> bool:
 
 _PASSWORD = re.compile(r"(?<=://)[^/?#@]*:[^/?#@]*@")
 _SECRET = re.compile(
-    r"(?i)[?&][^=&]*(?:secret|password|token|access_key|account_key|sig)[^=&]*=[^&]*"
+    r"(?i)[?&](?:[^=&]*(?:secret|password|token|access_key|account_key|signature)[^=&]*|sig)=[^&]*"
 )
 
 
