@@ -178,6 +178,18 @@ test-slow: install java lmplz  ## clusters, faults, matrices (up to an hour)
 soak: install java lmplz  ## long runs
 	$(PY) -m pytest -m soak $(ARGS)
 
+.PHONY: fuzz bench-skew
+SECONDS ?= 3600
+fuzz: install  ## hostile input, led by coverage, so many seconds (SECONDS=3600, TARGETS="warc mask": all)
+	@test -x .venv-fuzz/bin/python || $(PYTHON) -m venv .venv-fuzz
+	@.venv-fuzz/bin/python -c 'import pathlib, sys, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "base.pth").write_text(sys.argv[1])' \
+	  "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+	@.venv-fuzz/bin/pip install --quiet --disable-pip-version-check -r bench/fuzz.txt
+	@$(PY) -m bench.fuzz --python .venv-fuzz/bin/python --seconds $(SECONDS) $(TARGETS)
+
+bench-skew: install java  ## a million files, 20,000 parts, a document of 500 MB, one host, one cluster (ARGS=files)
+	@$(PY) -m bench.skew $(ARGS)
+
 .PHONY: bench bench-peers bench-read bench-extract bench-encoding bench-language bench-dedup bench-dedup-scale
 .PHONY: bench-wikipedia bench-perplexity bench-quality bench-signals bench-distribution bench-distribution-scale
 .PHONY: bench-code bench-ngrams bench-stem bench-decontaminate bench-tokenizer bench-tokens same-rows

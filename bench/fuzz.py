@@ -309,7 +309,7 @@ def main() -> None:
     found = 0
     for name in chosen:
         started = time.monotonic()
-        line = run(name, given.seconds / len(chosen), folder, given.python)
+        line = run(name, given.seconds / len(chosen), folder, str(Path(given.python).absolute()))
         spent = round(time.monotonic() - started)
         found += len(line["findings"])
         print(json.dumps({"bench": "fuzz", **line, "seconds": spent}), flush=True)

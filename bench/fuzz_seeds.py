@@ -1,4 +1,4 @@
-"""Valid inputs that `bench.fuzz` begins with, all written for the purpose, and the list of targets."""
+"""Valid inputs that `bench.fuzz` begins with, written for the purpose, and the list of targets."""
 
 import gzip
 import tempfile
@@ -12,9 +12,7 @@ ENGLISH = (
     "The bridge over the river was closed for the whole of the winter, and the people of the two "
     "villages had to take the ferry, which went only twice a day and not at all in a storm."
 )
-CHINESE = (
-    "这座桥整个冬天都关闭了，两个村子的居民只好乘坐渡船，渡船每天只开两班，遇到暴风雨就停航。"
-)
+CHINESE = "这座桥整个冬天都关闭了，两个村子的居民只好乘坐渡船，渡船每天只开两班，遇到暴风雨就停航。"
 TRADITIONAL = "這座橋整個冬天都關閉了，兩個村子的居民只好乘坐渡船，每天只開兩班，遇到暴風雨就停航。"
 TEXTS = (ENGLISH, CHINESE, TRADITIONAL)
 
@@ -112,8 +110,8 @@ WIKI = (
     '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="zh">\n'
     "<siteinfo><sitename>W</sitename></siteinfo>\n<page><title>橋</title><ns>0</ns><id>7</id>"
     "<revision><id>9</id><timestamp>2020-01-02T03:04:05Z</timestamp><text xml:space='preserve'>"
-    "'''橋''' {{lang|en|bridge}} is [[a|b]] -{zh-hans:桥; zh-hant:橋}-.\n\n== H ==\n* item\n{| \n| a "
-    f"|| b\n|}}\n{TRADITIONAL}&lt;ref&gt;http://x.example&lt;/ref&gt;</text></revision></page>\n"
+    "'''橋''' {{lang|en|bridge}} is [[a|b]] -{zh-hans:桥; zh-hant:橋}-.\n\n== H ==\n* item\n{| \n"
+    f"| a || b\n|}}\n{TRADITIONAL}&lt;ref&gt;http://x.example&lt;/ref&gt;</text></revision></page>\n"
     "<page><title>R</title><ns>0</ns><id>8</id><redirect title='橋' /><revision><text>#REDIRECT "
     "[[橋]]</text></revision></page>\n</mediawiki>\n"
 )
@@ -177,7 +175,10 @@ PERSONAL = (
     *("身份证号 11010519491231002X", "440524 18800101 001 4", "电话：010-12345678 转 12"),
     *("手机13812345678", "+86 138 1234 5678", "call (415) 555-2671 or 415.555.2671"),
     *("卡 6222 0212 3456 7890 128", "4111111111111111", "v1.2.3.4 版本 10.0.0.1"),
-    *("１３８１２３４５６７８ ＡＢ＠ｅ．ｃｏｍ", "http://x.example/?to=a%40b.example&t=%2B8613812345678"),
+    *(
+        "１３８１２３４５６７８ ＡＢ＠ｅ．ｃｏｍ",
+        "http://x.example/?to=a%40b.example&t=%2B8613812345678",
+    ),
     *("<EMAIL><IP><PHONE>@8.8.8.8", "tel:+44 20 7946 0958"),
 )
 
@@ -191,7 +192,14 @@ def personal() -> Iterator[bytes]:
 
 URLS = (
     *("example.com", "http://Www.Example.com:80/a/../b/%7Ec?x=1#y", "bücher.example", "xn--a"),
-    *("http://[2001:db8::1]/x", "1.2.3.4", "//user:pw@host.example/", "github.io", "co.uk", "例え.jp"),
+    *(
+        "http://[2001:db8::1]/x",
+        "1.2.3.4",
+        "//user:pw@host.example/",
+        "github.io",
+        "co.uk",
+        "例え.jp",
+    ),
     *("# comment", "a" * 70 + ".com", "http://e.example/" + "a/" * 70, "http://e.example?q"),
 )
 
@@ -233,7 +241,13 @@ _TAGS = (
 _HEADS = (
     *(b"WARC/1.0\r\n", b"Content-Length: ", b"\r\n\r\n", b"WARC-Type: response\r\n", b"-1"),
     *(b"Transfer-Encoding: chunked\r\n", b"Content-Encoding: gzip\r\n", b"HTTP/1.1 200\r\n"),
-    *(b"Content-Encoding: br\r\n", b"filedesc://", b"99999999999999999999", b"\xff", b"ffffffff\r\n"),
+    *(
+        b"Content-Encoding: br\r\n",
+        b"filedesc://",
+        b"99999999999999999999",
+        b"\xff",
+        b"ffffffff\r\n",
+    ),
 )
 _TOML = (
     *(b" = nan", b" = inf", b"[", b"]]", b'"""', b"\\u0000", b" = {}", b" = []", b"1e999", b"-0.0"),
@@ -251,7 +265,9 @@ _WORD = rb"(?<=[\s@./%-])|(?<=[\x80-\xff])(?=[\x00-\x7f])"
 TARGETS = (
     Target("warc", targets.warc, lambda: _after(2, archives, 5), _LINE, _HEADS, seconds=1),
     Target("extract", targets.extract, lambda: _after(1, archives, 3), _LINE, (*_HEADS, *_TAGS)),
-    Target("charset", targets.charset, charsets, _TAG, (b"charset=", b"\x1b$B", b"~{", b"\xfe\xff")),
+    Target(
+        "charset", targets.charset, charsets, _TAG, (b"charset=", b"\x1b$B", b"~{", b"\xfe\xff")
+    ),
     Target("html", targets.page("html"), pages, _TAG, _TAGS, seconds=4),
     Target("fast", targets.page("fast"), pages, _TAG, _TAGS, guided=False),
     Target("ready", targets.ready, files, _ITEM, (*_JSON, b"<tu>", b"{{", b"}}", b"[[", b"{|")),

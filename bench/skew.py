@@ -55,8 +55,9 @@ def processor_seconds() -> float:
     """Of this process and the children that it has waited for: what a busy machine cannot change
     much. (Of a JVM that goes on nothing is known.)
     """
-    own, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(
-        resource.RUSAGE_CHILDREN
+    own, others = (
+        resource.getrusage(resource.RUSAGE_SELF),
+        resource.getrusage(resource.RUSAGE_CHILDREN),
     )
     return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
 
@@ -198,7 +199,10 @@ CASES: dict[str, tuple[Any, int]] = {
     "files": (files, 1_000_000),
     "parts": (parts, 20_000),
     "document": (document, DOCUMENT_BYTES),
-    "host": (lambda base, n: compared(base, n, "host", ["fit_vectors", "dedup", "distribution"]), 20_000),
+    "host": (
+        lambda base, n: compared(base, n, "host", ["fit_vectors", "dedup", "distribution"]),
+        20_000,
+    ),
     "cluster": (lambda base, n: compared(base, n, "cluster", ["dedup"]), 60_000),
 }
 

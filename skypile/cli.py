@@ -15,7 +15,7 @@ from skypile.cli_look import AsJson, RunFolder
 from skypile.cli_look import app as look_app
 from skypile.cli_release import app as release_app
 from skypile.cli_shards import app as shards_app
-from skypile.errors import SkypileError
+from skypile.errors import SkypileError, plain_lines
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -58,7 +58,7 @@ Master = Annotated[str | None, typer.Option(help="Spark master, instead of the c
 
 def say(line: str) -> None:
     """A line of what is going on, on standard error."""
-    print(line, file=sys.stderr, flush=True)
+    print(plain_lines(line), file=sys.stderr, flush=True)
 
 
 def load(path: Path, sample: float = 1.0) -> "Config":
@@ -319,7 +319,8 @@ def main() -> Any:
             traceback.print_exc()
         # Unbroken lines: a path that is broken cannot be copied.
         console = Console(stderr=True)
-        console.print(f"error: {e}", style="red", markup=False, highlight=False, soft_wrap=True)
+        said = f"error: {plain_lines(str(e))}"
+        console.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(e.exit_code)
 
 

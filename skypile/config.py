@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from skypile.errors import ConfigError, SkypileError
-from skypile.files import is_uri
+from skypile.errors import ConfigError, InputError, SkypileError
+from skypile.files import is_uri, refuse_secrets
 from skypile.kernels.categories import KINDS, MAIN, PARTITIONS
 from skypile.pipeline import check
 from skypile.settings import build, did_you_mean, setting
@@ -193,7 +193,10 @@ def load(path: str | Path, stages: Sequence[Stage]) -> Config:
         raise ConfigError(f"{path} is not TOML: {e}") from e
     except RecursionError as e:
         raise ConfigError(f"{path} is nested too deeply") from e
-    return from_table(table, stages, base=path.absolute().parent, where=str(path))
+    try:
+        return from_table(table, stages, base=path.absolute().parent, where=str(path))
+    except InputError as e:
+        raise ConfigError(f"{path}: {e}") from e
 
 
 def from_table(
@@ -291,6 +294,7 @@ def _placed(settings: Any, base: Path) -> Any:
 
 
 def _absolute(path: str, base: Path) -> str:
+    refuse_secrets(path)
     return path if is_uri(path) else str((base / path).resolve())
 
 

@@ -5,6 +5,20 @@ for something and found nothing. Anything else that is raised is a fault of skyp
 machine, and keeps its traceback.
 """
 
+import re
+
+# What a terminal would obey, and what would hide or reverse text in a log. Names of files and
+# addresses come from whoever made the input.
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain_lines(text: str) -> str:
+    r"""A message as it may be printed: controls escaped (`\x1b`), and no line but the first at the
+    margin, so that a name with line ends in it looks like no line of ours.
+    """
+    shown = _OBEYED.sub(lambda m: ascii(m[0])[1:-1], text)
+    return shown.replace("\n", "\n  ")
+
 
 class SkypileError(Exception):
     """Base of all errors that are addressed to the user."""

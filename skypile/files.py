@@ -32,6 +32,26 @@ def is_uri(path: str) -> bool:
     return bool(_SCHEME.match(path))
 
 
+_PASSWORD = re.compile(r"(?<=://)[^/?#@]*:[^/?#@]*@")
+_SECRET = re.compile(
+    r"(?i)[?&](?:[^=&]*(?:secret|password|token|access_key|account_key|signature)[^=&]*|sig)=[^&]*"
+)
+
+
+def refuse_secrets(uri: str) -> None:
+    """Names of places stand in messages, logs, manifests and reports: none may hold credentials.
+
+    Raises:
+        InputError: one does; without them.
+    """
+    if is_uri(uri) and (_PASSWORD.search(uri) or _SECRET.search(uri)):
+        shown = _SECRET.sub("", _PASSWORD.sub("", uri))
+        raise InputError(
+            f"{shown}: credentials do not belong into an address, which is written to logs and "
+            "manifests; give them by the environment (AWS_ACCESS_KEY_ID and the like)"
+        )
+
+
 def _with_single_put(uri: str) -> str:
     """Small files as one PUT on S3, not as multipart uploads of one part."""
     if not uri.startswith("s3://") or "allow_delayed_open" in uri:
@@ -52,6 +72,7 @@ class Root:
     """A folder on any file system. Picklable: it holds the URI only and connects when used."""
 
     def __init__(self, uri: str) -> None:
+        refuse_secrets(uri)
         self.uri = uri if is_uri(uri) else str(Path(uri).absolute())
         self._fs: fs.FileSystem | None = None
         self._base = ""
@@ -248,7 +269,7 @@ def glob_to_regex(pattern: str) -> str:
             out.append("(?:[^/]+/)*")
             i += 3
         elif pattern.startswith("**", i):
-            out.append(".*")
+            out.append("(?s:.*)")  # a name may hold line ends
             i += 2
         elif pattern[i] == "*":
             out.append("[^/]*")

@@ -17,8 +17,16 @@ from skypile.files import Found, Root
 from skypile.fingerprints import code_digest, digest_of
 from skypile.manifests import FileEntry, Manifest, Manifests, content_digest, rows_by_table
 from skypile.parts import TableWriter
-from skypile.plan import Slice, Surveyed, SurveyTask, find_files, pack
-from skypile.plan import refuse_repeats, survey_all, surveys
+from skypile.plan import (
+    Slice,
+    Surveyed,
+    SurveyTask,
+    find_files,
+    pack,
+    refuse_repeats,
+    survey_all,
+    surveys,
+)
 from skypile.tables import INPUTS, SLICES, Table
 
 if TYPE_CHECKING:

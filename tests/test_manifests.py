@@ -118,7 +118,9 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("name", ["manifests/a.cut/web.json", "manifests/a.cut/web/f/manifest.json"])
+@pytest.mark.parametrize(
+    "name", ["manifests/a.cut/web.json", "manifests/a.cut/web/f/manifest.json"]
+)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_manifest_is_named(tmp_path: Path, name: str, damage: str) -> None:
     store = Manifests(Root(str(tmp_path)))

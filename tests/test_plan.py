@@ -8,8 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skypile.errors import InputError
-from skypile.files import Root, glob_to_regex
-from skypile.plan import Slice, SurveyTask, find_files, pack, refuse_repeats, survey
+from skypile.files import Found, Root, glob_to_regex
+from skypile.plan import (
+    SURVEY_BYTES,
+    SURVEY_FILES,
+    Slice,
+    SurveyTask,
+    find_files,
+    pack,
+    refuse_repeats,
+    survey,
+    surveys,
+)
 from tests import toy
 
 
@@ -104,3 +114,22 @@ def test_finding_files_is_sorted_and_each_once(tmp_path: Path) -> None:
         find_files(root, ["*.gz"])
     with pytest.raises(InputError, match=r"no such file: .*input/none\.txt"):
         find_files(root, ["none.txt"])
+
+
+def test_a_million_tiny_files_are_a_few_survey_tasks() -> None:
+    """Not one a file: Spark takes some milliseconds for each, and remembers it."""
+    tiny = [SurveyTask(Root("/in"), Found(f"{n}", 300, ""), 1 << 20, None) for n in range(100_000)]
+    groups = surveys(tiny)
+    assert [task for group in groups for task in group] == tiny
+    assert len(groups) == -(-len(tiny) // SURVEY_FILES)
+    sizes = [1, SURVEY_BYTES, SURVEY_BYTES + 1, 5, 6, SURVEY_BYTES - 11, 1]
+    mixed = [SurveyTask(Root("/in"), Found(f"{n}", s, ""), 1, None) for n, s in enumerate(sizes)]
+    found = [[task.file.bytes for task in group] for group in surveys(mixed)]
+    assert found == [
+        [1],
+        [SURVEY_BYTES],
+        [SURVEY_BYTES + 1],
+        [5, 6, SURVEY_BYTES - 11],
+        [1],
+    ]
+    assert surveys([]) == []

@@ -14,6 +14,8 @@ from skypile.errors import RejectBudgetError, SkypileError
 from skypile.lineage import Lineage
 from skypile.manifests import CORPUS, Manifests
 from skypile.stage import Cut, Read, Row
+from skypile.tables import Table
+from skypile.tasks import read as reading
 from skypile.tasks.measure import input_digests
 from tests import toy
 from tests.test_run import NO_RELATE
@@ -210,3 +212,25 @@ def test_an_executor_with_other_code_is_refused(
     toy.write_lines(tmp_path, "a.txt", ["x"])
     with pytest.raises(SkypileError, match="an executor has another version"):
         run_config(toy.make_config(tmp_path, run=NO_RELATE), no_spark, say=lambda _: None)
+
+
+COLUMNS = ("text", "title", "url")
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_batches_of_rows_that_are_read_are_bounded_by_characters(column: str) -> None:
+    """Of any column: 256 titles of 8 MB, as hostile pages have them, are 2 GB."""
+    table = Table("t", pa.schema([(name, pa.string()) for name in COLUMNS]), (), "")
+    written: list[int] = []
+
+    class Out:
+        def write(self, name: str, schema: pa.Schema, batch: pa.RecordBatch) -> None:
+            written.append(batch.num_rows)
+
+    rows = reading._Rows(table, Out())  # type: ignore[arg-type]
+    empty = dict.fromkeys(COLUMNS)
+    for _ in range(10):
+        rows.add({**empty, column: "x" * (reading.BATCH_CHARS // 2)})
+    rows.add(empty)
+    rows.flush()
+    assert written == [2, 2, 2, 2, 2, 1]

@@ -17,8 +17,8 @@ def parquet_rows(
     file: Any, wanted: Sequence[Sequence[str]], max_bytes: int = 64 << 20
 ) -> Iterator[Mapping[str, Any] | Reject]:
     """Each row of a Parquet file as a mapping of the fields wanted, or why it cannot be read
-    (`malformed_record`, `invalid_utf8`, `too_large` with more than max_bytes in them). As many items as the file says that it has rows; one
-    reject for a file that is no Parquet.
+    (`malformed_record`, `invalid_utf8`, `too_large` with more than max_bytes in them). As many
+    items as the file says that it has rows; one reject for a file that is no Parquet.
 
     file: random access (a memory map, a buffer). wanted: for each value the fields that may hold
     it, dotted ones reach into structs. One of the first must be there: `missing_field`.

@@ -72,7 +72,11 @@ def _judge(item: Item, name: str, source: str, path: str, format: str) -> tuple[
         "detail": None,
     }
     if isinstance(found, Reject):
-        return {**row, "reason": found.reason, "detail": found.detail[:_MAX_DETAIL_CHARS]}, None
+        return {
+            **row,
+            "reason": found.reason,
+            "detail": printable(found.detail[:_MAX_DETAIL_CHARS]),
+        }, None
     row["url"] = row["url"] or found.url
     row["record_id"] = row["record_id"] or found.id
     return row, {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from skypile.kernels import charset, warc
 from skypile.kernels.ids import doc_id
-from skypile.kernels.pages import document_row, html_file, record_row, refusal
+from skypile.kernels.pages import document_row, html_file, printable, record_row, refusal
 from skypile.kernels.sandbox import EXTRACT, EXTRACT_FAST, Failure, lent
 from skypile.stage import NO_HINTS, Hints, Row
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from skypile.stages.extract import Config
 
 MAX_DAMAGES_LISTED = 1000  # of a slice
+MAX_DETAIL_CHARS = 300
 ENGINES = {"trafilatura": EXTRACT, "fast": EXTRACT_FAST}  # as the child process calls them
 
 
@@ -96,7 +97,7 @@ class ExtractKernel:
         if not reason:
             reason, detail = self._gate.address(row["url"])
         if reason:
-            return {**row, "reason": reason, "detail": detail}, None
+            return {**row, "reason": reason, "detail": _short(detail)}, None
         decoded = charset.decode(
             record.payload,
             record.header_charset,
@@ -106,7 +107,7 @@ class ExtractKernel:
             return {**row, "reason": "undecodable"}, None
         reason, detail = self._gate.page(decoded.text)
         if reason:
-            return {**row, "reason": reason, "detail": detail}, None
+            return {**row, "reason": reason, "detail": _short(detail)}, None
         latest = (
             min(self._config.latest_date, crawled_at.date())
             if crawled_at
@@ -120,3 +121,8 @@ class ExtractKernel:
         if page is None or not page.blocks:
             return {**row, "reason": "empty", "detail": "no main text found"}, None
         return {**row, "kept": True}, document_row(row, page, decoded)
+
+
+def _short(detail: str | None) -> str | None:
+    """What exactly is wrong, as it can be written: it may quote a header, which may be anything."""
+    return (printable(detail) or "")[:MAX_DETAIL_CHARS] or None

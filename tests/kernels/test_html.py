@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from skypile.kernels import article as engine
-from skypile.kernels import fast
+from skypile.kernels import fast, metadata
 from skypile.kernels import html as kernel
-from skypile.kernels import metadata
 from skypile.kernels.html import DEFAULT_LIMITS, Limits, Page, extract
 
 PROSE = (
@@ -364,9 +363,10 @@ def test_references_to_controls_are_read_over(extract: Any, code: int) -> None:
     said = "The bridge over the river was closed for the winter, and people took the ferry. "
     for shape in (f"&#{code};", f"&#0{code}", f"&#x{code:x};", f"&#X00{code:X};", f"&#&#{code};8;"):
         page = (
-            f"<html><head><title>A{shape}B</title></head><body><h1>{shape}</h1><p>{said * 3}{shape} "
-            f"one\ntwo <b>three</b>{shape}\nfour</p><pre>x = 1{shape}\ny = 2</pre><p>{said * 4}</p>"
-            f"<img class=tex alt='a{shape}^2'><ul><li><a href=x>{shape} l</a></li></ul></body></html>"
+            f"<html><head><title>A{shape}B</title></head><body><h1>{shape}</h1><p>{said * 3}"
+            f"{shape} one\ntwo <b>three</b>{shape}\nfour</p><pre>x = 1{shape}\ny = 2</pre>"
+            f"<p>{said * 4}</p><img class=tex alt='a{shape}^2'><ul><li><a href=x>{shape} l</a>"
+            "</li></ul></body></html>"
         )
         found = extract(page, url=None, limits=DEFAULT_LIMITS, latest_date="2030-01-01")
         assert found is not None
@@ -383,6 +383,8 @@ def test_every_reference_to_what_no_xml_may_hold_goes_and_no_other() -> None:
             element.text = engine.parse(f"<p>a{kernel.readable(shape)} b</p>").findtext(".//p")
 
 
-@pytest.mark.parametrize("shape", ["&#9;", "&#10;", "&#13;", "&#32;", "&#130;", "&#x1F600;", "&#80;"])
+@pytest.mark.parametrize(
+    "shape", ["&#9;", "&#10;", "&#13;", "&#32;", "&#130;", "&#x1F600;", "&#80;"]
+)
 def test_other_references_stay(shape: str) -> None:
     assert kernel.readable(f"a{shape}b") == f"a{shape}b"

@@ -123,6 +123,22 @@ def test_what_is_no_page_has_its_reason(kernel: ExtractKernel, data: bytes, reas
     assert reason in STAGE.reasons
 
 
+@pytest.mark.parametrize("value", [b"\xff\xfe/x", "文/\u202e".encode("gbk", "ignore"), b"a" * 5000])
+def test_a_header_that_is_no_text_does_not_stop_the_file(
+    kernel: ExtractKernel, value: bytes
+) -> None:
+    """Rows are written as UTF-8: what a header says is quoted in the detail of its row."""
+    block = b"HTTP/1.1 200 OK\r\nContent-Type: " + value + b"\r\n\r\n<p>x</p>"
+    head = b"WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <" + value + b">\r\n"
+    head += b"WARC-Target-URI: http://" + value + b"\r\nContent-Length: %d\r\n\r\n" % len(block)
+    bare = b"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: " + value + b"\r\n"
+    bare += b"Content-Length: 3\r\n\r\nabc\r\n\r\n"
+    found = read(kernel, head + block + b"\r\n\r\n" + bare)
+    assert [row["reason"] for row, _ in found] == ["not_html", "not_html"]
+    assert all(0 < len(row["detail"]) <= 300 for row, _ in found)
+    RECORDS.from_rows([row for row, _ in found])
+
+
 def test_a_cut_off_file_gives_what_was_before_and_says_where(kernel: ExtractKernel) -> None:
     whole = response(page(EN, ZH).encode(), name="1")
     cut = response(page(ZH, EN, *[f"{EN} {i}" for i in range(30)]).encode(), name="2")
