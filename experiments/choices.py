@@ -56,7 +56,7 @@ def continuations(
     so are both together.
     """
     length = prompt_chars + choice_chars
-    found = []
+    found: list[tuple[str, str]] = []
     for text in texts:
         if len(found) == most:
             break
