@@ -6,6 +6,7 @@ prompt) - log p(choice), so that a choice that is likely anywhere has no advanta
 """
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,10 +50,36 @@ def items(pairs: Sequence[tuple[str, str]]) -> list[Item]:
 def continuations(
     texts: Sequence[str], prompt_chars: int, choice_chars: int, most: int = 10**9
 ) -> list[tuple[str, str]]:
-    """(prompt, what follows) from the beginning of each text that is long enough, the first."""
+    """(prompt, what follows) from the beginning of each text that is long enough, the first.
+
+    They end between words, so that none is to be completed: the prompt is at most so long, and
+    so are both together.
+    """
     length = prompt_chars + choice_chars
-    long = [t for t in texts if len(t) >= length]
-    return [(t[:prompt_chars], t[prompt_chars:length]) for t in long[:most]]
+    found: list[tuple[str, str]] = []
+    for text in texts:
+        if len(found) == most:
+            break
+        if len(text) >= length:
+            middle, end = cut(text, prompt_chars), cut(text, length)
+            if 0 < middle < end:
+                found.append((text[:middle], text[middle:end]))
+    return found
+
+
+def cut(text: str, most: int) -> int:
+    """The last place up to `most` where no word goes on, 0 where there is none: before a space, at
+    the end, or beside a wide character (Chinese, in both forms), where any code point begins a new
+    one.
+    """
+    for at in range(min(most, len(text)), 0, -1):
+        if at == len(text) or text[at].isspace() or _wide(text[at - 1]) or _wide(text[at]):
+            return at
+    return 0
+
+
+def _wide(char: str) -> bool:
+    return unicodedata.east_asian_width(char) in "WF"
 
 
 def fitting(some: Sequence[Item], tokenizer: Tokenizer, context: int) -> list[Item]:

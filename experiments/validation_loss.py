@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from experiments import corpora
-from experiments.choices import Item, continuations, fitting, items, right
+from experiments.choices import Item, continuations, cut, fitting, items, right
 from experiments.command import Said, main, markdown, progress
 from experiments.shards import Phase, Source, even, shard, write_plan
 from experiments.small_runs import Size, launch
@@ -49,7 +49,7 @@ def questions(sources: Mapping[str, Source], most: int) -> dict[str, list[Item]]
     found: dict[str, list[Item]] = {language: [] for language in corpora.LANGUAGES}
     for name, source in sources.items():
         language = name[:2]
-        parts = [t[at:] for at in (0, 600, 1200) for t in source.held]
+        parts = [t[cut(t, at) :].lstrip() for at in (0, 600, 1200) for t in source.held]
         found[language] += items(continuations(parts, *CHARS[language], most))
     return found
 

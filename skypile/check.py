@@ -136,11 +136,12 @@ def probe(config: Config, source: Source, files: list[Found]) -> float:
                     (time.perf_counter(), record["offset"])
                     for record, _ in islice(rows, PROBE_RECORDS)
                 ]
-            if len(seen) > 1:  # from the first record to the last: starting up is not counted
+            between = seen[-1][1] - seen[0][1] if seen else 0
+            if between > 0:  # from the first record to the last: starting up is not counted
                 spent += seen[-1][0] - seen[0][0]
-                read += seen[-1][1] - seen[0][1]
-            elif seen:
-                spent += seen[0][0] - begun
+                read += between
+            elif seen:  # one record, or many in one compressed block, which begins for all of them
+                spent += seen[-1][0] - begun
                 read += window.read_so_far
     except OSError as e:
         raise SkypileError(f"source {source.name}: {root.at(file.path)}: {e}") from e

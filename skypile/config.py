@@ -228,7 +228,10 @@ def from_table(
         for s in stages
     }
     for stage in chosen:
-        for name in (stage.fit.sources(settings[stage.name]) or ()) if stage.fit else ():
+        given = settings[stage.name]
+        named = [*((stage.fit.sources(given) or ()) if stage.fit else ())]
+        named += stage.sources(given) if stage.sources else ()
+        for name in named:
             if name not in names:
                 raise ConfigError(
                     f"{where} [{stage.name}]: there is no source {name!r}; "

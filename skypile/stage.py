@@ -281,6 +281,7 @@ class Stage:
     it, in `run.stages` or by a section of its own, or has a source for it to read. `not_for` are
     categories of sources that it judges only where they name it in `stages`. `agrees` is called
     with the settings of all stages of the run by name: it raises ValueError where they disagree.
+    `sources` are those that its settings name, beside what a fit reads: each must be there.
     """
 
     name: str
@@ -301,6 +302,7 @@ class Stage:
     optional: bool = False
     not_for: tuple[str, ...] = ()
     agrees: Callable[[Mapping[str, Any]], None] | None = None
+    sources: Callable[[Any], Sequence[str]] | None = None
 
     @property
     def module(self) -> str:

@@ -189,7 +189,7 @@ def pairs(run: Looked) -> list[Histogram]:
             one.add(values[there], kept[there], scale)
 
     _each(run, add)
-    made = [one.histogram(said, unit, marks) for one, said, unit, marks in shown.values()]
+    made = [one.histogram(name, unit, marks) for one, name, unit, marks in shown.values()]
     return [h for h in made if h]
 
 

@@ -2,6 +2,8 @@
 
 import difflib
 import itertools
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -20,6 +22,9 @@ LEAST_ID_DIGITS = 8
 MAX_URLS = 10_000  # of one host, that a suggestion is looked for among
 MAX_HOSTS = 100_000  # that a suggestion is looked for among
 BLOCK_CHARS = 300
+# Characters that mean the same written as they are and as %XX (RFC 3986, 2.3).
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_ENCODED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 # Columns of ids and digests, which masking must not change; all others may hold what people wrote.
 _IDS = frozenset(("doc_id", "record_id", "cluster", "winner", "equal_to", "repeats", "run"))
 
@@ -35,7 +40,8 @@ class Match(NamedTuple):
 def matches(run: RunReader, name: str, limit: int) -> tuple[list[Match], int]:
     """The records with this URL or document id (or the first digits of one); where there is none,
     those whose URL begins with it (with or without https://), or whose host it is or ends in.
-    The first `limit` of them, and how many there are.
+    A URL in Chinese characters is the same as one that has them as %XX of UTF-8. The first `limit`
+    of them, and how many there are.
 
     Raises:
         NothingFoundError: there is none; the message suggests one.
@@ -44,12 +50,14 @@ def matches(run: RunReader, name: str, limit: int) -> tuple[list[Match], int]:
     loose: list[Match] = []
     hosts: dict[str, None] = {}
     exact_count = loose_count = 0
+    name = one_spelling(name)
     for file, ids, urls in _records(run):
-        hit = pc.fill_null(pc.equal(urls, name), False)
+        spelled = _in_one_spelling(urls)
+        hit = pc.fill_null(pc.equal(spelled, name), False)
         if len(name) >= LEAST_ID_DIGITS:
             hit = pc.or_(hit, pc.starts_with(ids, name.lower()))
         exact_count += _take(file, ids, urls, hit, exact, limit)
-        bare = pc.replace_substring_regex(urls, r"^[A-Za-z][A-Za-z0-9+.-]*://", "")
+        bare = pc.replace_substring_regex(spelled, r"^[A-Za-z][A-Za-z0-9+.-]*://", "")
         host = pc.replace_substring_regex(bare, r"[/:?#].*$", "")
         if len(hosts) < MAX_HOSTS:
             hosts |= dict.fromkeys(h for h in pc.unique(host).to_pylist() if h)
@@ -65,6 +73,28 @@ def matches(run: RunReader, name: str, limit: int) -> tuple[list[Match], int]:
         f"no record of {run.root.at('').rstrip('/')} has this URL, id, beginning or host: {name}"
         + _suggestion(run, name, list(hosts))
     )
+
+
+def one_spelling(url: str) -> str:
+    """A URL as all its spellings have it: %XX of UTF-8 are the characters where these are not
+    ASCII, or mean the same; other %XX in capitals; NFC.
+    """
+
+    def plain(found: re.Match[str]) -> str:
+        try:
+            text = bytes.fromhex(found[0].replace("%", "")).decode()
+        except UnicodeDecodeError:
+            return found[0].upper()
+        keep = (c if ord(c) > 127 or c in _UNRESERVED else f"%{ord(c):02X}" for c in text)
+        return "".join(keep)
+
+    return unicodedata.normalize("NFC", _ENCODED.sub(plain, url))
+
+
+def _in_one_spelling(urls: pa.Array) -> pa.Array:
+    odd = pc.fill_null(pc.match_substring_regex(urls, r"%[0-9A-Fa-f]{2}|[^\x00-\x7F]"), False)
+    others = [one_spelling(url) for url in urls.filter(odd).to_pylist()]
+    return pc.replace_with_mask(urls, odd, pa.array(others, urls.type)) if others else urls
 
 
 def _records(run: RunReader) -> Iterator[tuple[FileEntry, pa.Array, pa.Array]]:

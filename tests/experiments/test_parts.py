@@ -89,6 +89,29 @@ def test_questions_have_their_own_continuation_once() -> None:
         choices.items([("a", "b"), ("c", "d"), ("e", "d")])
 
 
+def test_questions_are_cut_between_words_and_chinese_at_any_character() -> None:
+    english = "The old canal winds past the mill, and people don't hurry."
+    assert [english[: choices.cut(english, n)] for n in (0, 2, 3, 5, 8, 53)] == [
+        *("", "", "The", "The", "The old"),
+        "The old canal winds past the mill, and people don't",
+    ]
+    assert choices.cut(english, 1000) == len(english)
+    for chinese in (
+        "运河绕过磨坊，傍晚时人们谈论GPU的价钱。",
+        "運河繞過磨坊，傍晚時人們談論GPU的價錢。",
+    ):
+        assert [choices.cut(chinese, n) for n in (1, 6, 7, 14)] == [1, 6, 7, 14]
+        assert [choices.cut(chinese, n) for n in (15, 16, 17)] == [14, 14, 17]  # not in "GPU"
+    pairs = choices.continuations([english, "a" * 40, english[4:]], 12, 12)
+    assert pairs == [("The old", " canal winds past"), ("old canal", " winds past the")]
+    assert choices.continuations([english] * 3, 12, 12, 2) == pairs[:1] * 2
+    for item in questions(tiny.sources(), 5)["en"]:
+        text = next(t for s in tiny.sources().values() for t in s.held if item.prompt in t)
+        before, _, after = text.partition(item.prompt)
+        assert not before or before[-1].isspace()
+        assert not after or after[0].isspace()
+
+
 def test_a_choice_that_is_likely_anywhere_has_no_advantage() -> None:
     pairs = [(f"{c * 9} ", c * 3) for c in "abcdefgh"]
     some = choices.items(pairs)

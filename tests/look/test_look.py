@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from skypile.look.diff import ABSENT, difference, spill, spilt
 from skypile.look.distributions import lengths, pairs
 from skypile.look.run import KEPT, Looked, sample_keys
 from skypile.look.samples import choose
-from skypile.look.search import fates, matches
+from skypile.look.search import fates, matches, one_spelling
 from skypile.look.shown import Piece, diff, masked_blocks, masked_html
 from skypile.look.sums import READ, sums
 from skypile.reader import RunReader
@@ -132,6 +133,31 @@ def test_records_are_found_by_url_id_beginning_and_host(run: str) -> None:
         urls("https://b.exampel/x/2")
     with pytest.raises(NothingFoundError, match="8 digits"):
         urls("zzzz")
+
+
+CAFE = "https://e.example/caf\u00e9?q=a%2Fb"
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        ("https://e.example/运河/磨坊", quote("https://e.example/运河/磨坊", safe=":/")),
+        (quote("https://e.example/運河", safe=":/"), "https://e.example/運河"),
+        (quote("https://e.example/運河", safe=":/"), "https://e.example/%e9%81%8b%E6%b2%b3"),
+        (CAFE, unicodedata.normalize("NFD", CAFE)),
+        (CAFE, "https://e.example/caf%C3%A9?q=a%2fb"),
+        ("https://e.example/~me", "https://e.example/%7Eme"),
+        ("https://e.example/%D4%CB", "https://e.example/%d4%cb"),  # GBK is not UTF-8
+    ],
+)
+def test_a_url_is_found_by_any_of_its_spellings(
+    tmp_path: Path, no_spark: Any, there: str, asked: str
+) -> None:
+    others = [{"text": EN, "url": f"https://e.example/{x}"} for x in ("", "运", "a/b")]
+    run = small_run(tmp_path, no_spark, rows=[*others, {"text": EN, "url": there}])
+    ((found,), count) = matches(RunReader(run), asked, 5)
+    assert (found.url, count) == (there, 1)
+    assert one_spelling("https://e.example/a%2Fb") != one_spelling("https://e.example/a/b")
 
 
 def test_a_fate_has_thresholds_and_no_personal_data(run: str) -> None:

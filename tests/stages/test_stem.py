@@ -84,6 +84,19 @@ def test_sources_of_both_classes_or_of_neither() -> None:
             build(FitConfig, given, "t")
 
 
+def test_a_source_that_is_not_there_is_refused_before_work_starts(tmp_path: Path) -> None:
+    source = {"name": "exams", "format": "jsonl", "root": "in", "paths": ["*"], "licence": "t"}
+    table: dict[str, Any] = {
+        "run": {"out": "out"},
+        "sources": [{**source, "category": "academic_papers"}],
+        "stem": {"sources": ["exams"]},
+    }
+    from_table(table, all_stages(), base=tmp_path, where="t")
+    table["stem"]["sources"] = ["exam"]
+    with pytest.raises(ConfigError, match=r"\[stem\]: there is no source 'exam'; did you mean"):
+        from_table(table, all_stages(), base=tmp_path, where="t")
+
+
 def run(base: Path, start: Start, *stages: str) -> tuple[Ledger, dict[str, bool]]:
     """A run, and which of its documents are exercises, by id."""
     texts = {
