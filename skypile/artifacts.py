@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from skypile.errors import InputError
-from skypile.files import HashingWriter, Root, is_uri
+from skypile.files import Root, is_uri
 from skypile.lmplz import cache
+from skypile.streams import HashingWriter
 
 CARD = "card.json"
 _CHUNK = 4 << 20  # bytes read at a time

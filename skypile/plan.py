@@ -14,8 +14,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from skypile.errors import InputError
-from skypile.files import Found, Root, SliceReader
+from skypile.files import Found, Root
 from skypile.stage import CutPoints
+from skypile.streams import SliceReader
 
 
 @dataclass(frozen=True)

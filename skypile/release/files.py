@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 import zlib_ng.zlib_ng
 import zstandard
 
-from skypile.files import HashingWriter, Root
+from skypile.files import Root
 from skypile.parts import ROW_GROUP_BYTES, ROW_GROUP_ROWS
+from skypile.streams import HashingWriter
 
 JSONL, PARQUET = FORMATS = ("jsonl", "parquet")
 SUFFIXES = {"none": ".jsonl", "gzip": ".jsonl.gz", "zstd": ".jsonl.zst"}

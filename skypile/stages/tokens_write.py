@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from skypile import artifacts
 from skypile.builds import BuiltFile
-from skypile.files import HashingWriter, Root
+from skypile.files import Root
 from skypile.kernels.encode import make_encoder
 from skypile.kernels.shards import (
     END,
@@ -32,6 +32,7 @@ from skypile.kernels.shards import (
     sort,
 )
 from skypile.parts import PartFiles
+from skypile.streams import HashingWriter
 
 WRITTEN_DOCUMENTS = 4096  # gathered at a time
 Domain = tuple[str, str]  # split, and category.partition
