@@ -1,4 +1,4 @@
-"""Streams that hash what goes through them: of files that are written, and of slices that are read."""
+"""Streams that hash what goes through them: files that are written, slices that are read."""
 
 import hashlib
 from typing import Any, BinaryIO, cast
