@@ -16,8 +16,9 @@ from skypile.errors import ConfigError, InputError, SkypileError
 from skypile.files import is_uri, refuse_secrets
 from skypile.kernels.categories import KINDS, MAIN, PARTITIONS
 from skypile.pipeline import check
+from skypile.reads import NO_HINTS, Hints
 from skypile.settings import build, did_you_mean, setting
-from skypile.stage import NO_HINTS, Hints, Stage
+from skypile.stage import Stage
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 

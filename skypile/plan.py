@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from skypile.errors import InputError
 from skypile.files import Found, Root
-from skypile.stage import CutPoints
+from skypile.reads import CutPoints
 from skypile.streams import SliceReader
 
 

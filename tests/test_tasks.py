@@ -13,7 +13,8 @@ from skypile.driver import run_config
 from skypile.errors import RejectBudgetError, SkypileError
 from skypile.lineage import Lineage
 from skypile.manifests import CORPUS, Manifests
-from skypile.stage import Cut, Read, Row
+from skypile.reads import Read, Row
+from skypile.stage import Cut
 from skypile.tables import Table
 from skypile.tasks import read as reading
 from skypile.tasks.measure import input_digests

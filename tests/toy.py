@@ -19,8 +19,9 @@ from skypile.config import Config as RunConfig
 from skypile.config import from_table
 from skypile.kernels.ids import doc_id, payload_digest, text_digest
 from skypile.pipeline import check
+from skypile.reads import Hints, Read, Row
 from skypile.settings import setting
-from skypile.stage import Cut, Hints, Measure, Read, Relate, Related, Row, Stage
+from skypile.stage import Cut, Measure, Relate, Related, Stage
 from skypile.tables import Table, field
 
 

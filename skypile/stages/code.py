@@ -19,8 +19,9 @@ from skypile.kernels import streams
 from skypile.kernels.code_formats import COLUMNS, FORMATS, CodeSlice
 from skypile.kernels.code_languages import DATA_FORMATS, LANGUAGES, REDPAJAMA
 from skypile.kernels.licences import IDENTIFIERS
+from skypile.reads import Hints, Read
 from skypile.settings import setting
-from skypile.stage import Cut, Hints, Kernel, Measure, Read, Relate, Related, Stage
+from skypile.stage import Cut, Kernel, Measure, Relate, Related, Stage
 from skypile.stages.code_measures import CODE, make_measure_kernel
 from skypile.stages.code_rules import OVER_SHARE, REASONS
 from skypile.stages.code_shares import FATES, settle

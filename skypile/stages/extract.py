@@ -23,8 +23,9 @@ from skypile.kernels import language, paragraphs, warc
 from skypile.kernels.blocklist import BLOCKED_DOMAIN, BLOCKED_URL
 from skypile.kernels.dates import UNDATED, after_cutoff
 from skypile.kernels.html import DEEPEST, DEFAULT_LIMITS, Limits
+from skypile.reads import Read, Row
 from skypile.settings import setting
-from skypile.stage import Cut, Read, Relate, Related, Row, Stage
+from skypile.stage import Cut, Relate, Related, Stage
 from skypile.stages.extract_gate import FOREIGN, Gate, Wanted
 from skypile.stages.extract_read import ENGINES, ExtractKernel
 from skypile.tables import Table, field, verdict_rows

@@ -9,7 +9,7 @@ from skypile.kernels import charset, warc
 from skypile.kernels.ids import doc_id
 from skypile.kernels.pages import document_row, html_file, printable, record_row, refusal
 from skypile.kernels.sandbox import EXTRACT, EXTRACT_FAST, Failure, lent
-from skypile.stage import NO_HINTS, Hints, Row
+from skypile.reads import NO_HINTS, Hints, Row
 
 if TYPE_CHECKING:
     # Imported in the child process alone; named here, its code is in the stage's fingerprint.

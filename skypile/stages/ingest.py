@@ -19,8 +19,9 @@ import pyarrow as pa
 from skypile.kernels import paragraphs, ready, streams, warc, wikidump, wikipedia
 from skypile.kernels.dates import UNDATED, after_cutoff
 from skypile.kernels.formats import FORMATS, Slice
+from skypile.reads import Hints, Read, Row
 from skypile.settings import setting
-from skypile.stage import Cut, Hints, Read, Row, Stage
+from skypile.stage import Cut, Stage
 from skypile.stages.ready_kernel import ReadyKernel
 from skypile.tables import verdict_rows
 

@@ -28,8 +28,9 @@ from skypile.kernels.pair_formats import COLUMNS, FORMATS, Pair, PairItem, PairS
 from skypile.kernels.pair_text import Template, chinese_first
 from skypile.kernels.ready import Reject
 from skypile.kernels.scripts import wide_chars
+from skypile.reads import NO_HINTS, Hints, Read, Row
 from skypile.settings import setting
-from skypile.stage import NO_HINTS, Cut, Hints, Kernel, Measure, Read, Relate, Row, Stage
+from skypile.stage import Cut, Kernel, Measure, Relate, Stage
 from skypile.stages.parallel_fates import FATES, REASONS, settle
 from skypile.stages.parallel_measure import PAIRS, make_measure_kernel
 from skypile.tables import verdict_rows

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from skypile.kernels.formats import Slice
 from skypile.kernels.ready_rows import ReadyRows, Row
-from skypile.stage import NO_HINTS, Hints
+from skypile.reads import NO_HINTS, Hints
 
 
 class ReadyKernel:

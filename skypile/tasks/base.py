@@ -19,7 +19,8 @@ from skypile.fingerprints import code_digest, digest_of, library_versions
 from skypile.manifests import FileEntry, receipt_path
 from skypile.parts import PartFiles, TableWriter
 from skypile.plan import Slice
-from skypile.stage import Hints, Model, Stage
+from skypile.reads import Hints
+from skypile.stage import Model, Stage
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 from skypile.errors import InputError
 from skypile.kernels.ids import doc_id, sampled, text_digest
 from skypile.plan import Slice
-from skypile.stage import Row
+from skypile.reads import Row
 from skypile.streams import SliceReader
 from skypile.tables import DOCUMENTS, READ_LOG, RECORDS, Table
 from skypile.tasks.base import PartWriter, ReadTask

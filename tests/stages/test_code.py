@@ -26,8 +26,8 @@ from skypile.ledger import Ledger
 from skypile.lineage import Lineage
 from skypile.manifests import CORPUS, Manifests
 from skypile.pipeline import all_stages
+from skypile.reads import Hints
 from skypile.settings import build
-from skypile.stage import Hints
 from skypile.stages.code import STAGE, CodeKernel, Config
 from skypile.stages.code_measures import make_measure_kernel
 from skypile.stages.code_rules import failed

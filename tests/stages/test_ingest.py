@@ -22,8 +22,8 @@ from skypile.errors import ConfigError, InputError, RejectBudgetError
 from skypile.kernels.warc import record_boundaries
 from skypile.ledger import Ledger
 from skypile.pipeline import all_stages
+from skypile.reads import Hints
 from skypile.settings import build
-from skypile.stage import Hints
 from skypile.stages import ingest
 from skypile.stages.ingest import STAGE, Config, IngestKernel, judge
 from skypile.tables import DOCUMENTS, READ_LOG, RECORDS
