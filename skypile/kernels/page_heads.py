@@ -1,13 +1,17 @@
 """Title and date of a page from its head and address, by patterns, in a tenth of a millisecond.
 
 The title that a page gives to those that link to it, else its `title`. The date that it says it was
-published: a meta element, structured data, a `time` element, the address, in this order.
+published: a meta element, structured data, a `time` element, the address, and an element that is
+named for it and begins with a date, in this order.
 
-Left out: dates and titles that only the running text gives (`metadata` looks in headings, too).
+Left out: dates and titles that only the running text gives (`metadata` looks in headings, too);
+days in numbers that may be months (03/04/2021).
 """
 
 import datetime
 import re
+from html import unescape
+from itertools import islice
 
 from skypile.kernels.metadata import one_title
 from skypile.kernels.name_search import NameSearch
@@ -32,6 +36,20 @@ _DATED = NameSearch(("datePublished", "pubDate", "dateCreated", "<time", "<TIME"
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)([-/._]?)([01]?\d)\2([0-3]?\d)(?!\d)")
 _CHINESE_DAY = re.compile(r"((?:19|20)\d\d)年([01]?\d)月([0-3]?\d)日")
 
+_MONTH = "(Jan|Feb|M[aä]r|Apr|Ma[iy]|Jun|Jul|Aug|Sep|O[ck]t|Nov|De[cz])[a-zäA-Z]{0,7}\\.?"
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAY_MONTH = re.compile(rf"(?<!\d)(\d\d?)\.?(?:st|nd|rd|th)? {_MONTH},? ((?:19|20)\d\d)", re.I)
+_MONTH_DAY = re.compile(rf"\b{_MONTH} (\d\d?)(?:st|nd|rd|th)?,? ((?:19|20)\d\d)", re.I)
+_DOTTED = re.compile(r"(?<!\d)(\d\d?)\. ?(\d\d?)\. ?((?:19|20)\d\d)(?!\d)")
+# An element that is named for a date. What was changed is not what was published.
+_NAMED_FOR_DATE = re.compile(
+    r"\b(?:class|id|itemprop)\s*=\s*[\"']?(?![^\"'<>]{0,80}(?:modif|updat|copy))[^\"'<>]{0,80}?"
+    r"(?:date|datum|time|publi|posted|pubdat)[^<>]{0,200}>(?:\s|<[a-z/][^<>]{0,200}>){0,6}"
+    r"([^<>]{6,100})",
+    re.IGNORECASE,
+)
+MAX_NAMED = 40  # elements that are looked at
+
 
 def head(
     html: str, page: bytes, url: str | None, latest_date: str
@@ -55,17 +73,44 @@ def head(
         said = (pattern.search(html) for pattern in (_DATA_DATE, _TIME))
         dates += [match[1] for match in said if match]
     dates.append(url)
-    return title, next((d for text in dates if (d := _day(text, latest_date))), None)
+    if day := next((d for text in dates if (d := _day(text, latest_date))), None):
+        return title, day
+    shown = islice(_NAMED_FOR_DATE.finditer(start), MAX_NAMED)
+    return title, next((d for m in shown if (d := _written_day(m[1], latest_date))), None)
 
 
 def _day(text: str | None, latest_date: str) -> str | None:
-    """The first day that a text names, if a page can be of it; ISO."""
+    """The first day in numbers that a text names, if a page can be of it; ISO."""
     for pattern, at in ((_CHINESE_DAY, (1, 2, 3)), (_DAY, (1, 3, 4))):
         for found in pattern.finditer(text or ""):
-            try:
-                day = datetime.date(*(int(found[i]) for i in at)).isoformat()
-            except ValueError:
-                continue
-            if EARLIEST <= day <= latest_date:
+            if day := _iso(*(int(found[i]) for i in at), latest_date=latest_date):
                 return day
     return None
+
+
+def _written_day(text: str, latest_date: str) -> str | None:
+    """The day that a text names as people write it, in English, German or Chinese; ISO."""
+    text = " ".join(unescape(text).split())
+    if day := _day(text, latest_date):
+        return day
+    for pattern, at in ((_DAY_MONTH, (3, 2, 1)), (_MONTH_DAY, (3, 1, 2)), (_DOTTED, (3, 2, 1))):
+        if found := pattern.search(text):
+            year, month, day_of = (found[i] for i in at)
+            if not month.isdigit():
+                name = month[:3].lower().translate(_ENGLISH)
+                month = str(_MONTHS.index(name) + 1)
+            if day := _iso(int(year), int(month), int(day_of), latest_date=latest_date):
+                return day
+    return None
+
+
+def _iso(year: int, month: int, day: int, *, latest_date: str) -> str | None:
+    """A day as ISO has it; None where there is none such, or no page can be of it."""
+    try:
+        found = datetime.date(year, month, day).isoformat()
+    except ValueError:
+        return None
+    return found if EARLIEST <= found <= latest_date else None
+
+
+_ENGLISH = str.maketrans("äikz", "aycc")  # mär, mai, okt, dez
