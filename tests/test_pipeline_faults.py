@@ -3,11 +3,13 @@ all tables, models and shards are those of a run that nothing disturbed, with su
 """
 
 import os
+import random
 import re
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,29 +41,41 @@ class Driver:
     def __init__(self, config: Path, faults: Path, *kinds: str) -> None:
         faults.mkdir(exist_ok=True)
         self._at, self.said = time.monotonic(), list[tuple[float, str]]()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, "run", "--config", str(config)],
-            cwd="/",
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(REPO),
-                "SPARK_LOCAL_IP": "127.0.0.1",
-                "FAULTS": ",".join(kinds),
-                "FAULTS_AT": str(faults),
-            },
-        )
+        self._seen, self._rest, self._told = 0, b"", 0
+        # A file, not a pipe: children that outlive a driver hold its standard error.
+        self._log = faults / f"driver-{uuid.uuid4().hex}.log"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, "run", "--config", str(config)],
+                cwd="/",
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(REPO),
+                    "SPARK_LOCAL_IP": "127.0.0.1",
+                    "FAULTS": ",".join(kinds),
+                    "FAULTS_AT": str(faults),
+                },
+            )
 
     def lines(self) -> Iterator[str]:
-        """What it says, as it says it."""
-        assert self.process.stderr
-        for line in self.process.stderr:
-            self.said.append((time.monotonic() - self._at, line.rstrip("\n")))
-            yield self.said[-1][1]
+        """What it says, as it says it, until it has ended."""
+        ended = False
+        while not ended:
+            ended = self.process.poll() is not None
+            with self._log.open("rb") as log:
+                log.seek(self._seen)
+                seen = log.read()
+            self._seen += len(seen)
+            *whole, self._rest = (self._rest + seen).split(b"\n")
+            self.said += [(time.monotonic() - self._at, line.decode()) for line in whole]
+            while self._told < len(self.said):
+                self._told += 1
+                yield self.said[self._told - 1][1]
+            time.sleep(0.0 if whole or ended else 0.02)
 
     def finish(self) -> "Driver":
         """Wait for its end, which must be a good one."""
@@ -84,12 +98,9 @@ class Driver:
         self.wait()
 
     def wait(self) -> None:
-        """Until it has ended, and whoever else holds its standard error."""
+        """Until it has ended."""
         for _ in self.lines():
             pass
-        self.process.wait()
-        if self.process.stderr:
-            self.process.stderr.close()
 
     def pieces(self) -> dict[str, float]:
         """The pieces that it began, in order, and when, in seconds since its start."""
@@ -148,6 +159,44 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return Undisturbed(storage, made, begun, driver.said[-1][0], seen)
 
 
+def test_the_driver_killed_at_ten_moments_and_run_again(whole: Undisturbed) -> None:
+    """In ten different pieces, spread over the whole; the driver alone and with all its children,
+    by turns.
+    """
+    rng = random.Random(2310)
+    order = list(whole.begun)
+    ends = [*list(whole.begun.values())[1:], whole.seconds]
+    config, noted = configure(whole.storage, "killed", "local[2]"), whole.storage / "killed-marks"
+    hit: list[str] = []
+    drivers: list[Driver] = []
+    try:
+        for number in range(10):
+            wanted = rng.randrange(len(order) * number // 10, len(order) * (number + 1) // 10)
+            wanted = max(wanted, order.index(hit[-1]) + 1 if hit else 0)
+            drivers.append(Driver(config, noted))
+            for line in drivers[-1].lines():
+                found = ANNOUNCED.match(line)
+                if found and order.index(found[1]) >= wanted:
+                    break
+            else:
+                pytest.fail(f"kill {number}: {order[wanted]} was never begun: {drivers[-1].said}")
+            begun = order.index(found[1])  # type: ignore[index]
+            took = ends[begun] - whole.begun[order[begun]]
+            time.sleep(rng.uniform(0, 0.8) * took)
+            drivers[-1].kill(alone=number % 2 == 0)
+            assert drivers[-1].process.returncode == -signal.SIGKILL
+            hit.append(list(drivers[-1].pieces())[-1])
+        last = Driver(config, noted).finish()
+    finally:
+        for driver in drivers:
+            driver.kill()  # what a driver that was killed alone may have left
+    assert len(set(hit)) == 10, f"killed in {hit}"
+    assert content(whole.storage / "killed") == whole.content, f"killed in {hit}"
+    again = set(last.pieces())
+    assert order[0] not in again  # what was finished stayed
+    print(f"the driver was killed in {', '.join(hit)}")
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A standalone master and two workers, which count as hosts of their own; the master's URL."""
@@ -174,6 +223,23 @@ def on_cluster(whole: Undisturbed, master: str, name: str, kinds: str, **conf: o
         **conf,
     }
     return Driver(configure(whole.storage, name, master, **conf), noted, kinds).finish()
+
+
+def test_each_piece_loses_python_workers_executors_and_memory(
+    whole: Undisturbed, cluster: str
+) -> None:
+    """Every stage of Spark that runs Python loses one of these: the first of each piece a Python
+    worker, killed, the second an executor, the third memory, and so on; Spark tries again.
+    """
+    on_cluster(whole, cluster, "dying", "worker,executor,memory")
+    noted = whole.storage / "dying-marks"
+    lost = {kind: marks(noted, kind) for kind in ("worker", "executor", "memory")}
+    assert pieces_of(lost["worker"]) == whole.pieces
+    names = {piece.partition(".")[0] for piece in whole.pieces}
+    assert {piece.partition(".")[0] for piece in pieces_of(lost["executor"])} == names
+    assert len(pieces_of(lost["memory"])) > len(whole.pieces) / 2
+    print("lost", {kind: len(stages) for kind, stages in lost.items()})
+    assert content(whole.storage / "dying") == whole.content
 
 
 def test_each_stage_has_a_straggler_and_no_process_the_right_time(
