@@ -152,7 +152,10 @@ def up(given: argparse.Namespace) -> None:
         wait_for(master, r"New state: ALIVE")
         for number in range(1, given.workers + 1):
             home = folder / f"worker-{number}"
-            arguments = ["--host", "127.0.0.1", "--cores", given.cores, "--memory", given.memory]
+            # Hosts to Spark, which does not speculate on one that has the task already; all of
+            # 127/8 is there on Linux.
+            host = f"127.0.0.{number + 1}" if sys.platform == "linux" else "127.0.0.1"
+            arguments = ["--host", host, "--cores", given.cores, "--memory", given.memory]
             arguments += ["--webui-port", "0", began["master"]]
             line = [f"{package}.worker.Worker", *map(str, arguments)]
             added(start(f"worker {number}", home, line))

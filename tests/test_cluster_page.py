@@ -62,6 +62,13 @@ def test_make_targets_and_the_jobs_that_are_submitted_exist() -> None:
                 assert re.fullmatch(r"(--conf spark\.[\w.]+=\S+ ?)+|--dry-run", value), line
 
 
+def test_the_tests_that_it_names_exist() -> None:
+    named = set(re.findall(r"[\w/]*test_\w+\.py", PAGE))
+    assert len(named) >= 6
+    for name in named:
+        assert (REPO / "tests" / name.removeprefix("tests/")).is_file(), name
+
+
 def test_skypile_commands_have_their_options() -> None:
     named = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     used = [line for line in commands() if line[0] == "skypile"]
