@@ -13,6 +13,7 @@ children, JVM and Python workers among them) is `rss_mb`. In local mode on two c
 
 import argparse
 import json
+import multiprocessing
 import os
 import resource
 import subprocess
@@ -130,8 +131,8 @@ def parts(base: Path, count: int) -> None:
     line(f"{found}_parts", "rss_mb", memory.most_mb, "MB", target=MEMORY_MB)
 
 
-def document(base: Path, size: int) -> None:
-    """One document of so many bytes in each of four formats, among small ones."""
+def write_documents(base: Path, size: int) -> None:
+    """Files of four formats with one document of so many bytes each."""
     small = "A bridge over the river was closed for the winter. " * 20
     large = ("The bridge over the river was closed. " * (1 + size // 38))[:size]
     for name in ("jsonl", "parquet", "text", "warc"):
@@ -146,7 +147,15 @@ def document(base: Path, size: int) -> None:
     page = record("a", f"<p>{small}".encode())
     huge = record("b", f"<p>{large}".encode())
     (base / "in/warc/a.warc").write_bytes(page + huge + page.replace(b"urn:a", b"urn:c"))
-    del large, rows, huge
+
+
+def document(base: Path, size: int) -> None:
+    """One document of so many bytes in each of four formats, among small ones."""
+    # In a process of its own, whose memory is not that of the run.
+    writer = multiprocessing.get_context("spawn").Process(target=write_documents, args=(base, size))
+    writer.start()
+    writer.join()
+    assert writer.exitcode == 0
     formats = {"jsonl": "*.jsonl", "parquet": "*.parquet", "text": "*.txt", "warc": "*.warc"}
     for name, paths in formats.items():
         more = {"max_reject_fraction": 1.0}

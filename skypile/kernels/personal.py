@@ -141,12 +141,14 @@ def mask_url(url: str) -> str:
     that encoded again, up to MAX_ENCODINGS times): then it is written without the encoding.
     """
     shown = plain = mask(url)[0]
-    for _ in range(MAX_ENCODINGS):
-        before, plain = plain, unquote(plain)
+    left = MAX_ENCODINGS
+    while left:
+        before, plain, left = plain, unquote(plain), left - 1
         if plain == before:
             break
         if find(plain):
             shown = plain = mask(plain)[0]
+            left = MAX_ENCODINGS  # of what is shown now
     return shown
 
 

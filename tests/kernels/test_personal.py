@@ -314,6 +314,7 @@ def test_looking_again_takes_linear_time() -> None:
         ("http://x.example/?u=http%3A%2F%2Fy.example%3Fto%3Da%2540b.example", "to=<EMAIL>"),
         ("http://x.example/?to=a%25252540b.example", "to=<EMAIL>"),
         ("11010519491231002X.13812345678%40", "<ID>.<PHONE>"),
+        ("%2B82345678 １３８１２３４５６７８%252525250b", "<PHONE> <PHONE>"),
     ],
 )
 def test_what_is_encoded_twice_in_a_url_is_masked(url: str, masked: str) -> None:
