@@ -1,7 +1,6 @@
 """The Stage record: what a stage is made of, and what each piece of it sees and gives back.
 
-A stage is one module in `skypile.stages` with a `STAGE`. It has one or more of these pieces, each
-with a manifest of its own:
+A stage is a module in `skypile.stages` with a `STAGE`: pieces of these, each with its manifest:
 
 * `read` (stages that take raw input): slices of files to `documents` and `records`;
 * `measure`: pure per document, keyed by the document and the text it read;
@@ -217,14 +216,13 @@ class Derive:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One step of the paper. `reasons` is the closed list of what it drops for; `libraries` are
-    the packages whose version decides its output. `validate` is called with the stage's settings
-    by `skypile check` and before a run does anything: it raises SkypileError where what they name
-    (a model, a list) is not there or not usable. An `optional` stage is part of a run that names
-    it, in `run.stages` or by a section of its own, or has a source for it to read. `not_for` are
-    categories of sources that it judges only where they name it in `stages`. `agrees` is called
-    with the settings of all stages of the run by name: it raises ValueError where they disagree.
-    `sources` are those that its settings name, beside what a fit reads: each must be there.
+    """One step of the paper. `reasons` is the closed list of what it drops for; `libraries` are the
+    packages whose version decides its output. `validate` is called with the stage's settings before
+    anything is done: it raises SkypileError where what they name (a model, a list) is not usable.
+    An `optional` stage is part of a run that names it in `run.stages` or by a section, or has a
+    source for it. `not_for` are categories of sources that it judges only where they name it in
+    `stages`. `agrees` is called with the settings of all the run's stages by name: it raises
+    ValueError where they disagree. `sources`: those its settings name, beside a fit's.
     """
 
     name: str
