@@ -69,14 +69,22 @@ def fetch_index(
     assert is_safe_path(path), path
     with held(Root(out), "fetch"):
         book = Book(folder)
-        if book.has(path, folder):
+        before = book.entries[path] if book.has(path, folder) else None
+        if before and not before["failed"]:
             say(f"{path} is there")
-            return book.entries[path]
+            return before
         target = inside(folder, path)
         target.parent.mkdir(parents=True, exist_ok=True)
         captures = _captures(target.with_name(f"{name}.captures.jsonl"), wish, query, client)
-        say(f"{len(captures):,} records, {sum(c.length for c in captures):,} bytes")
-        failed = _Records(target, wish.base, client).run(captures)
+        records = _Records(target, wish.base, client)
+        if before:
+            say(f"{path} is there but for {len(before['failed']):,} records: tried again")
+            failed = records.again(captures, before["failed"])
+            if len(failed) == len(before["failed"]):
+                return before
+        else:
+            say(f"{len(captures):,} records, {sum(c.length for c in captures):,} bytes")
+            failed = records.run(captures)
         entry = {
             "url": _address(wish, query, {}),
             "path": path,
@@ -158,16 +166,40 @@ class _Records:
                 journal.write(json.dumps(entry) + "\n")
                 journal.flush()
                 report(number + 1)
-        failed = [
-            {"url": c.url, "filename": c.filename, "offset": c.offset, "why": e["why"]}
-            for c, e in zip(captures, done, strict=True)
-            if e["why"]
-        ]
+        failed = [_failure(c, e["why"]) for c, e in zip(captures, done, strict=True) if e["why"]]
         if len(failed) == total:
             raise FetchError(f"not one of {total:,} records could be had: {failed[0]['why']}")
         self._part.replace(self._target)
         self._journal.unlink()
         return failed
+
+    def again(self, captures: list[Capture], failed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Try the records that could not be had, and put those that come now where they belong; the
+        ones that still cannot. Interrupted, the file is as it was.
+        """
+        lost = {(f["filename"], f["offset"]) for f in failed}
+        left: list[dict[str, Any]] = []
+        tried = 0
+        with (
+            progress("fetch", len(lost), "records") as report,
+            open(self._target, "rb") as old,
+            open(self._part, "wb") as out,
+        ):
+            for capture in captures:
+                if (capture.filename, capture.offset) not in lost:
+                    out.write(old.read(capture.length))
+                    continue
+                tried += 1
+                try:
+                    out.write(self._one(capture))
+                except _Refused as e:
+                    left.append(_failure(capture, str(e)))
+                report(tried)
+        if len(left) < len(failed):
+            self._part.replace(self._target)
+        else:
+            self._part.unlink()
+        return left
 
     def _taken_up(self, captures: list[Capture]) -> list[dict[str, Any]]:
         """The journal as far as it is of these records and their bytes are there."""
@@ -220,6 +252,10 @@ class _Records:
             except BROKEN as e:
                 why = type(e).__name__
             backoff.wait(why, asked)
+
+
+def _failure(capture: Capture, why: str) -> dict[str, Any]:
+    return {"url": capture.url, "filename": capture.filename, "offset": capture.offset, "why": why}
 
 
 def _name(capture: Capture) -> str:

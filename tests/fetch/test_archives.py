@@ -434,6 +434,29 @@ def test_records_that_cannot_be_had_are_named(site: Site, tmp_path: Path) -> Non
     assert len(urls(tmp_path / entry["path"])) == 3
 
 
+def test_records_that_could_not_be_had_are_tried_again(site: Site, tmp_path: Path) -> None:
+    whole = ask(site, tmp_path / "whole")
+    second = FIRST.replace("00000", "00001")
+    away = {FIRST: site.files.pop(FIRST)}
+    first = ask(site, tmp_path / "out")
+    assert 0 < len(first["failed"]) < len(whole["failed"]) + whole["records"]
+    assert {f["filename"] for f in first["failed"]} == {FIRST}
+
+    site.seen.clear()
+    assert ask(site, tmp_path / "out") == first  # they are still away
+    assert {r.path.lstrip("/") for r in site.seen} == {FIRST}
+    site.files |= away
+    site.odd[FIRST] = [dropped(10)]
+    assert ask(site, tmp_path / "out") == whole
+    data = (tmp_path / "out" / whole["path"]).read_bytes()
+    assert data == (tmp_path / "whole" / whole["path"]).read_bytes()
+    assert second in site.files
+    assert not leftovers(tmp_path / "out")
+    site.seen.clear()
+    assert ask(site, tmp_path / "out") == whole
+    assert not site.seen
+
+
 def test_a_payload_that_is_not_the_one_of_the_index(site: Site, tmp_path: Path) -> None:
     mine, other = "A" * 32, "B" * 32
     url = "http://en.example.org/d"
