@@ -1,5 +1,6 @@
 """What is asked of a page before it is extracted."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,12 +62,14 @@ def blocked(tmp_path: Path) -> str:
     return str(tmp_path / "blocked")
 
 
-def test_reasons_are_on_record_and_nothing_is_extracted(tmp_path: Path) -> None:
+def test_reasons_are_on_record_and_nothing_is_extracted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changes = {"languages": ["en", "zh"], "blocklist": blocked(tmp_path)}
     config = build(Config, changes, "t")
     validate(config)
     kernel = ExtractKernel(config, lambda _: True)
-    kernel._sandbox.extract = lambda *a, **k: pytest.fail("extracted")  # type: ignore[method-assign]
+    monkeypatch.setattr(kernel._sandbox, "extract", lambda *a, **k: pytest.fail("extracted"))
     urls = {
         "https://www.bad.example/": "blocked_domain",
         "https://good.example/bad/1": "blocked_url",
@@ -75,7 +78,8 @@ def test_reasons_are_on_record_and_nothing_is_extracted(tmp_path: Path) -> None:
     data = b"".join(
         response(page(DE, DE).encode(), url=url, name=str(i)) for i, url in enumerate(urls)
     )
-    rows = read(kernel, data)
+    with closing(kernel):
+        rows = read(kernel, data)
     assert [(r["url"], r["reason"], r["kept"]) for r, _ in rows] == [
         (url, reason, False) for url, reason in urls.items()
     ]
