@@ -34,6 +34,10 @@ class NameSearch:
         """Whether one of them occurs in a page, which is in UTF-8."""
         return bool(self._any.find_matches_as_indexes(page))
 
+    def places(self, page: bytes) -> list[int]:
+        """Where they begin in a page, ascending; of names that overlap the first."""
+        return [start for _, start, _ in self._any.find_matches_as_indexes(page)]
+
     def held(self, page: bytes) -> frozenset[str]:
         """Those that occur in a page, which is in UTF-8; names within names count."""
         matches = self._found.find_matches_as_indexes(page, overlapping=True)

@@ -10,6 +10,7 @@ days in numbers that may be months (03/04/2021).
 
 import datetime
 import re
+from collections.abc import Iterator
 from html import unescape
 from itertools import islice
 
@@ -41,13 +42,16 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _DAY_MONTH = re.compile(rf"(?<!\d)(\d\d?)\.?(?:st|nd|rd|th)? {_MONTH},? ((?:19|20)\d\d)", re.I)
 _MONTH_DAY = re.compile(rf"\b{_MONTH} (\d\d?)(?:st|nd|rd|th)?,? ((?:19|20)\d\d)", re.I)
 _DOTTED = re.compile(r"(?<!\d)(\d\d?)\. ?(\d\d?)\. ?((?:19|20)\d\d)(?!\d)")
-# An element that is named for a date. What was changed is not what was published.
+# An element that is named for a date, from its tag on. What was changed is not what was published.
+# A page is searched for the words first: a pattern tried at each tag is 1.7 ms a page.
+_DATE_WORDS = NameSearch(("date", "Date", "datum", "time", "Time", "publi", "posted"))
 _NAMED_FOR_DATE = re.compile(
-    r"\b(?:class|id|itemprop)\s*=\s*[\"']?(?![^\"'<>]{0,80}(?:modif|updat|copy))[^\"'<>]{0,80}?"
-    r"(?:date|datum|time|publi|posted|pubdat)[^<>]{0,200}>(?:\s|<[a-z/][^<>]{0,200}>){0,6}"
-    r"([^<>]{6,100})",
+    r"<[a-z][^<>]*?\b(?:class|id|itemprop)\s*=\s*[\"']?(?![^\"'<>]{0,80}(?:modif|updat|copy))"
+    r"[^\"'<>]{0,80}?(?:date|datum|time|publi|posted)[^<>]{0,200}>"
+    r"(?:\s|<[a-z/][^<>]{0,200}>){0,6}([^<>]{6,100})",
     re.IGNORECASE,
 )
+_TAG_BYTES, _ELEMENT_BYTES = 300, 1200  # of a tag up to the word; of the element that is looked at
 MAX_NAMED = 40  # elements that are looked at
 
 
@@ -75,8 +79,22 @@ def head(
     dates.append(url)
     if day := next((d for text in dates if (d := _day(text, latest_date))), None):
         return title, day
-    shown = islice(_NAMED_FOR_DATE.finditer(start), MAX_NAMED)
-    return title, next((d for m in shown if (d := _written_day(m[1], latest_date))), None)
+    shown = islice(_texts_named_for_dates(page[:MAX_HEAD_CHARS]), MAX_NAMED)
+    return title, next((d for text in shown if (d := _written_day(text, latest_date))), None)
+
+
+def _texts_named_for_dates(page: bytes) -> Iterator[str]:
+    """What elements that are named for a date begin with."""
+    last = -1
+    for place in _DATE_WORDS.places(page):
+        tag = page.rfind(b"<", max(0, place - _TAG_BYTES), place)
+        if tag <= last or page.find(b">", tag, place) >= 0:
+            continue
+        last = tag
+        if found := _NAMED_FOR_DATE.match(
+            page[tag : tag + _ELEMENT_BYTES].decode("utf8", "ignore")
+        ):
+            yield found[1]
 
 
 def _day(text: str | None, latest_date: str) -> str | None:

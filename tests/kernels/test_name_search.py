@@ -26,3 +26,12 @@ def test_it_is_what_looking_for_each_finds(text: str, names: set[str]) -> None:
         search, found = NameSearch(names), {n for n in names if n in text}
         assert search.held(text.encode()) == found
         assert search.any_held(text.encode()) == bool(found)
+        assert bool(search.places(text.encode())) == bool(found)
+
+
+def test_places_are_bytes_of_names_that_do_not_overlap() -> None:
+    assert NameSearch(["date", "dated", "time"]).places("中 date time updated".encode()) == [
+        4,
+        9,
+        16,
+    ]
