@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from skypile.hashing import SliceReader
 from skypile.kernels.pages import HTML_TYPES
 from skypile.kernels.warc import WarcReader
 from skypile.stages.extract import Config, ExtractKernel, make_read_kernel
-from skypile.streams import SliceReader
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"
 

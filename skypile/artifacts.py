@@ -22,8 +22,8 @@ from typing import Any
 
 from skypile.errors import InputError
 from skypile.files import Root, is_uri
+from skypile.hashing import HashingWriter
 from skypile.lmplz import cache
-from skypile.streams import HashingWriter
 
 CARD = "card.json"
 _CHUNK = 4 << 20  # bytes read at a time

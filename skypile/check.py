@@ -16,12 +16,12 @@ from rich.table import Table
 from skypile.config import Config, Source
 from skypile.errors import SkypileError
 from skypile.files import Found, Root
+from skypile.hashing import SliceReader
 from skypile.kernels.streams import uncut
 from skypile.lineage import Lineage
 from skypile.manifests import Manifests
 from skypile.memory import check_executors
 from skypile.plan import find_files
-from skypile.streams import SliceReader
 
 PROBE_BYTES = 1 << 20  # read from the start of each probed file
 WHOLE_BYTES = 1 << 30  # and no more of one that cannot be cut

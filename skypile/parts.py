@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from skypile.errors import DamagedError, StaleError
 from skypile.files import Root
+from skypile.hashing import HashingWriter
 from skypile.kernels.ids import read_digest
 from skypile.manifests import FileEntry
-from skypile.streams import HashingWriter
 
 # A row group is what a reader holds at a time: bounded in bytes for long documents, in rows for
 # short ones. Both are properties of the rows alone, so equal rows give equal files.

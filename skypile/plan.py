@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from skypile.errors import InputError
 from skypile.files import Found, Root
+from skypile.hashing import SliceReader
 from skypile.reads import CutPoints
-from skypile.streams import SliceReader
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import Any
 import pyarrow.compute as pc
 
 from skypile.files import Root
+from skypile.hashing import SliceReader
 from skypile.kernels import charset, warc
 from skypile.kernels.pages import html_file
 from skypile.look.run import Looked, Part
 from skypile.look.samples import Sample, find
 from skypile.look.shown import masked_html, short
-from skypile.streams import SliceReader
 
 RAW_CHARS = 4_000
 _RECORD_BYTES = 64 << 20

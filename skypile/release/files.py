@@ -17,8 +17,8 @@ import zlib_ng.zlib_ng
 import zstandard
 
 from skypile.files import Root
+from skypile.hashing import HashingWriter
 from skypile.parts import ROW_GROUP_BYTES, ROW_GROUP_ROWS
-from skypile.streams import HashingWriter
 
 JSONL, PARQUET = FORMATS = ("jsonl", "parquet")
 SUFFIXES = {"none": ".jsonl", "gzip": ".jsonl.gz", "zstd": ".jsonl.zst"}

@@ -17,6 +17,7 @@ import pyarrow as pa
 from skypile import artifacts
 from skypile.builds import BuiltFile
 from skypile.files import Root
+from skypile.hashing import HashingWriter
 from skypile.kernels.encode import make_encoder
 from skypile.kernels.shards import (
     END,
@@ -32,7 +33,6 @@ from skypile.kernels.shards import (
     sort,
 )
 from skypile.parts import PartFiles
-from skypile.streams import HashingWriter
 
 WRITTEN_DOCUMENTS = 4096  # gathered at a time
 Domain = tuple[str, str]  # split, and category.partition

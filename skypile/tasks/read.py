@@ -5,10 +5,10 @@ from contextlib import closing
 from typing import Any
 
 from skypile.errors import InputError
+from skypile.hashing import SliceReader
 from skypile.kernels.ids import doc_id, sampled, text_digest
 from skypile.plan import Slice
 from skypile.reads import Row
-from skypile.streams import SliceReader
 from skypile.tables import DOCUMENTS, READ_LOG, RECORDS, Table
 from skypile.tasks.base import PartWriter, ReadTask
 

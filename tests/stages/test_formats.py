@@ -13,9 +13,9 @@ import zstandard
 
 from bench.warc_samples import outcome, samples
 from skypile.files import Root
+from skypile.hashing import SliceReader
 from skypile.plan import SurveyTask, find_files, survey
 from skypile.stages.extract import STAGE, Config, ExtractKernel
-from skypile.streams import SliceReader
 from skypile.tables import DOCUMENTS, RECORDS
 from tests.stages.test_extract import EN, ZH, page, response
 
