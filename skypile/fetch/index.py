@@ -77,6 +77,8 @@ def fetch_index(
         target.parent.mkdir(parents=True, exist_ok=True)
         captures = _captures(target.with_name(f"{name}.captures.jsonl"), wish, query, client)
         records = _Records(target, wish.base, client)
+        if before and not _holds(before, captures):
+            before = None  # the index was asked again, and names other records: all of them anew
         if before:
             say(f"{path} is there but for {len(before['failed']):,} records: tried again")
             failed = records.again(captures, before["failed"])
@@ -252,6 +254,14 @@ class _Records:
             except BROKEN as e:
                 why = type(e).__name__
             backoff.wait(why, asked)
+
+
+def _holds(entry: dict[str, Any], captures: list[Capture]) -> bool:
+    """Whether a file has these records, but for those that failed, and nothing else."""
+    lost = {(f["filename"], f["offset"]) for f in entry["failed"]}
+    there = [c for c in captures if (c.filename, c.offset) not in lost]
+    whole: bool = sum(c.length for c in there) == entry["bytes"]
+    return whole and bool(len(captures) == entry["records"] + len(lost))
 
 
 def _failure(capture: Capture, why: str) -> dict[str, Any]:

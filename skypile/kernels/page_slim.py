@@ -9,11 +9,12 @@ script, the rest is as it was.
 import numpy as np
 
 from skypile.kernels.compiled import I64, U8, compiled
-from skypile.kernels.page_tags import MAX_NAME_CHARS, name_hash
+from skypile.kernels.page_read import lower
+from skypile.kernels.page_tags import BASIS, MAX_NAME_CHARS, PRIME, name_hash
 
 # What says something of a block, and what decides where an element goes: a hidden input stays in
-# a table, a font with a colour ends a drawing, an annotation in HTML holds HTML; a
-# role of data tells a thread (`threads`).
+# a table, a font with a colour ends a drawing, an annotation in HTML holds HTML; a role of
+# data tells a thread (`threads`).
 _KEPT = (
     *("class", "id", "role", "itemprop", "style", "hidden", "type", "color", "face", "size"),
     *("encoding", "data-role"),
@@ -40,7 +41,6 @@ _RAW_AT = _slots(*_RAW)
 _RAW_HASHES = np.array([name_hash(name) for name in _RAW], np.uint32)
 _EMPTIED = 2
 _PLAINTEXT, _SVG, _MATH = (np.uint32(name_hash(n)) for n in ("plaintext", "svg", "math"))
-_BASIS, _PRIME = np.uint32(0x811C9DC5), np.uint32(0x01000193)
 _AT, _SIZE = 0, 1  # what has been read, and written
 
 
@@ -105,11 +105,6 @@ def _copy(c: U8, out: U8, start: int, stop: int, state: I64) -> None:
 
 
 @compiled
-def _lower(byte: int) -> int:
-    return byte + 32 if 65 <= byte <= 90 else byte
-
-
-@compiled
 def _is_comment(c: U8, i: int) -> bool:
     """Whether a comment begins at this exclamation mark."""
     return bool(c[i + 1] == 45 and c[i + 2] == 45)
@@ -139,10 +134,10 @@ def _tag(c: U8, out: U8, i: int, closing: bool, state: I64) -> tuple[np.uint32, 
     """Write the tag whose name begins here, with the attributes that count. The hash of its name,
     0 where the page ends in it (then nothing is read); and whether it says that it has no content.
     """
-    n, name = len(c), _BASIS
+    n, name = len(c), BASIS
     at, size = state[_AT], state[_SIZE]
     while i < n and c[i] != 47 and c[i] != 62 and not _is_white(int(c[i])):
-        name = np.uint32((name ^ np.uint32(_lower(int(c[i])))) * _PRIME)
+        name = np.uint32((name ^ np.uint32(lower(int(c[i])))) * PRIME)
         i += 1
     for j in range(at, i):
         out[size + j - at] = c[j]
@@ -157,11 +152,11 @@ def _tag(c: U8, out: U8, i: int, closing: bool, state: I64) -> tuple[np.uint32, 
             return np.uint32(0), 0
         if c[i] == 62:
             break
-        start, kept = i, _BASIS
+        start, kept = i, BASIS
         while i < n and not _is_white(int(c[i])) and c[i] != 47 and c[i] != 62:
             if c[i] == 61 and i > start:
                 break
-            kept = np.uint32((kept ^ np.uint32(_lower(int(c[i])))) * _PRIME)
+            kept = np.uint32((kept ^ np.uint32(lower(int(c[i])))) * PRIME)
             i += 1
         name_end = i
         while i < n and _is_white(int(c[i])):
@@ -241,8 +236,8 @@ def _raw(c: U8, out: U8, name: np.uint32, state: I64) -> bool:
 @compiled
 def _named(c: U8, i: int, name: np.uint32) -> bool:
     """Whether a tag's name that begins here is this one."""
-    found, stop = _BASIS, min(len(c), i + MAX_NAME_CHARS)
+    found, stop = BASIS, min(len(c), i + MAX_NAME_CHARS)
     while i < stop and c[i] != 47 and c[i] != 62 and not _is_white(int(c[i])):
-        found = np.uint32((found ^ np.uint32(_lower(int(c[i])))) * _PRIME)
+        found = np.uint32((found ^ np.uint32(lower(int(c[i])))) * PRIME)
         i += 1
     return bool(found == name and i < len(c))

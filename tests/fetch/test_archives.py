@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
+import shutil
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -446,6 +447,15 @@ def test_records_that_could_not_be_had_are_tried_again(site: Site, tmp_path: Pat
     assert ask(site, tmp_path / "out") == first  # they are still away
     assert {r.path.lstrip("/") for r in site.seen} == {FIRST}
     site.files |= away
+    shutil.copytree(tmp_path / "out", tmp_path / "moved")
+    next((tmp_path / "moved").rglob("*.captures.jsonl")).unlink()
+    kept = list(site.captures)
+    site.captures.remove(next(c for c in kept if c["filename"] == second))
+    other = ask(site, tmp_path / "moved")  # the index names other records now: all come anew
+    assert other == ask(site, tmp_path / "fresh")
+    found = [(tmp_path / name / other["path"]).read_bytes() for name in ("moved", "fresh")]
+    assert found[0] == found[1]
+    site.captures[:] = kept
     site.odd[FIRST] = [dropped(10)]
     assert ask(site, tmp_path / "out") == whole
     data = (tmp_path / "out" / whole["path"]).read_bytes()
