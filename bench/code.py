@@ -24,9 +24,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.metrics import half
-from skypile.kernels import code_shares
-from skypile.kernels.code_languages import DATA_FORMATS, LANGUAGES, language_of
-from skypile.kernels.code_text import lines_of
+from skypile.kernels.code import code_shares
+from skypile.kernels.code.code_languages import DATA_FORMATS, LANGUAGES, language_of
+from skypile.kernels.code.code_text import lines_of
 from skypile.settings import build
 from skypile.stages.code import Config
 from skypile.stages.code_measures import make_measure_kernel

@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from skypile.kernels.benchmark_items import read_items
-from skypile.kernels.contamination import Finder, Found, Item, build
+from skypile.kernels.decontamination.benchmark_items import read_items
+from skypile.kernels.decontamination.contamination import Finder, Found, Item, build
 from skypile.stages.decontaminate import Config, contained
 from skypile.stages.decontaminate_find import row_of
 

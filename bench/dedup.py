@@ -35,8 +35,8 @@ from bench.dedup_crawl import crawl
 from bench.dedup_speed import PeerProcess, speed
 from bench.dedup_textdedup import text_dedup
 from bench.dedup_texts import Floats, all_pairs, near_copies, rows
-from skypile.kernels import minhash
-from skypile.kernels.jaccard import jaccard, shingle_sets
+from skypile.kernels.dedup import minhash
+from skypile.kernels.dedup.jaccard import jaccard, shingle_sets
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared/data"

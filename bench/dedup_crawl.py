@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from skypile.config import from_table
 from skypile.driver import run_config
-from skypile.kernels.jaccard import jaccard, shingle_sets
+from skypile.kernels.dedup.jaccard import jaccard, shingle_sets
 from skypile.ledger import Ledger
 from skypile.pipeline import all_stages
 from skypile.spark import session

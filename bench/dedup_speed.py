@@ -22,9 +22,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.dedup_texts import long_documents
-from skypile.kernels import minhash, textnorm
 from skypile.kernels.arrow import utf8
-from skypile.kernels.jaccard import shingle_sets
+from skypile.kernels.dedup import minhash
+from skypile.kernels.dedup.jaccard import shingle_sets
+from skypile.kernels.text import textnorm
 
 ROOT = Path(__file__).resolve().parent.parent
 COUNT = minhash.BANDS * minhash.ROWS

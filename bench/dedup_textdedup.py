@@ -29,8 +29,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.dedup_texts import Pairs, all_pairs, near_copies
-from skypile.kernels import buckets, minhash
-from skypile.kernels.jaccard import jaccard, shingle_sets
+from skypile.kernels.dedup import buckets, minhash
+from skypile.kernels.dedup.jaccard import jaccard, shingle_sets
 from skypile.ledger import Ledger
 
 THRESHOLD = 0.8

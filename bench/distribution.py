@@ -39,10 +39,11 @@ from scipy.sparse.csgraph import connected_components
 from bench import distribution_oracle as oracle
 from skypile.fits.names import COMPONENTS
 from skypile.fits.vectors import VectorSettings, fit_vectors
-from skypile.kernels import crowds, minhash, regions
-from skypile.kernels import recurrence as R
-from skypile.kernels.blocks import units
-from skypile.kernels.vectors import Vectoriser
+from skypile.kernels.dedup import minhash
+from skypile.kernels.distribution import crowds, regions
+from skypile.kernels.distribution import recurrence as R
+from skypile.kernels.distribution.blocks import units
+from skypile.kernels.distribution.vectors import Vectoriser
 from skypile.sample.crawl import make_crawl
 
 HERE = Path(__file__).resolve().parent

@@ -25,12 +25,12 @@ from skypile.fits import lm
 from skypile.fits.lm import LmSettings, fit_lm
 from skypile.fits.names import COMPONENTS, LM, SP_MODEL
 from skypile.fits.vectors import VectorSettings, fit_vectors
-from skypile.kernels import crowds
-from skypile.kernels import recurrence as R
-from skypile.kernels.blocks import Units, units
-from skypile.kernels.perplexity import make_scorer, make_tokeniser
-from skypile.kernels.recurrent import blocks_of
-from skypile.kernels.vectors import Vectoriser
+from skypile.kernels.distribution import crowds
+from skypile.kernels.distribution import recurrence as R
+from skypile.kernels.distribution.blocks import Units, units
+from skypile.kernels.distribution.recurrent import blocks_of
+from skypile.kernels.distribution.vectors import Vectoriser
+from skypile.kernels.quality.perplexity import make_scorer, make_tokeniser
 from skypile.stages.distribution import Config
 
 HELD_OUT = 1500

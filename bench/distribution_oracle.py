@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from skypile.kernels import recurrence as R
+from skypile.kernels.distribution import recurrence as R
 
 Ints = NDArray[np.int64]
 

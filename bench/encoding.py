@@ -1,7 +1,7 @@
 """How many real files are decoded to the gold text, and how fast.
 
 `python -m bench.encoding [--data ../shared/data]` prints JSON lines; `--shares` prints what the
-weights of `skypile.kernels.charset` were rounded from: the share of each character set in a
+weights of `skypile.kernels.reading.charset` were rounded from: the share of each character set in a
 language's words. Gold charsets are those of the data sets. A text is right if it is what the gold
 charset reads, or the superset that browsers read in its place (GB18030 for GB2312, cp932 for
 Shift_JIS, cp949 for EUC-KR, Big5-HKSCS for Big5, windows-1252 for latin-1), a BOM aside. Python has
@@ -26,7 +26,7 @@ from typing import Any
 
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
-from skypile.kernels import charset
+from skypile.kernels.reading import charset
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"
 CHINESE = ("Big5", "EUC-TW", "GB2312")

@@ -36,7 +36,7 @@ MIN_SAMPLES = 40  # of a piece, for its growth to be told
 MAX_GROWTH = 1.1
 KINDS = (
     ("jvm", "java"),
-    ("extractor", "skypile.kernels.sandbox"),
+    ("extractor", "skypile.kernels.extraction.sandbox"),
     ("worker", "pyspark"),
     ("driver", "skypile.cli"),
 )

@@ -29,10 +29,11 @@ import trafilatura
 from resiliparse.extract.html2text import extract_plain_text
 
 from bench.metrics import overlap, snippets
-from skypile.kernels import charset, fast
-from skypile.kernels.html import DEFAULT_LIMITS, Page, extract
-from skypile.kernels.paragraphs import substance
-from skypile.kernels.scripts import wide_chars
+from skypile.kernels.extraction.html import DEFAULT_LIMITS, Page, extract
+from skypile.kernels.extraction.paragraphs import substance
+from skypile.kernels.fast_engine import fast
+from skypile.kernels.reading import charset
+from skypile.kernels.text.scripts import wide_chars
 
 GOLD_SETS = ("html_aeb", "html_magic", "html_cwce_zh", "html_newspaper_en")
 HELD_OUT = "html_trafilatura"

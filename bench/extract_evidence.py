@@ -1,8 +1,8 @@
 """What the settings of extraction were chosen from, measured again.
 
 Sizes and CPU time of the real pages, and how time grows with the elements of a page (limits in
-`skypile.kernels.html`); gains of rules on two halves of the hosts, shares of pages by their longest
-run, and letters of English a wide character (`skypile.kernels.paragraphs`).
+`kernels.extraction.html`); gains of rules on two halves of the hosts, shares of pages by their
+longest run, and letters of English a wide character (`skypile.kernels.extraction.paragraphs`).
 """
 
 import argparse
@@ -31,9 +31,9 @@ from bench.extract import (
     pages,
 )
 from bench.metrics import overlap
-from skypile.kernels.html import DEFAULT_LIMITS, extract
-from skypile.kernels.paragraphs import longest_run, weigh
-from skypile.kernels.scripts import wide_chars
+from skypile.kernels.extraction.html import DEFAULT_LIMITS, extract
+from skypile.kernels.extraction.paragraphs import longest_run, weigh
+from skypile.kernels.text.scripts import wide_chars
 
 
 def evidence(data: Path) -> Iterator[Line]:

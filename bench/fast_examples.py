@@ -22,12 +22,12 @@ import scipy.sparse
 
 from bench.extract import GoldPage, pages
 from bench.metrics import words
-from skypile.kernels import fast, page_topics
-from skypile.kernels import page_features as f
-from skypile.kernels import page_tags as s
-from skypile.kernels.html import DEFAULT_LIMITS, in_utf8
-from skypile.kernels.lines import marks_for
-from skypile.kernels.page_slim import slim
+from skypile.kernels.extraction.html import DEFAULT_LIMITS, in_utf8
+from skypile.kernels.extraction.lines import marks_for
+from skypile.kernels.fast_engine import fast, page_topics
+from skypile.kernels.fast_engine import page_features as f
+from skypile.kernels.fast_engine import page_tags as s
+from skypile.kernels.fast_engine.page_slim import slim
 
 Array = npt.NDArray[Any]
 OPEN_COST = 1.5  # of a run in the alignment, in words: a word alone is no match

@@ -5,7 +5,7 @@ jieba==0.42.1`. FineWeb-2's thresholds (configs/cmn_Hani.yml) are values of data
 jieba's words, among which punctuation counts; ours count Han characters and no punctuation. For
 each rule on repetition and line ends: `ratio`, the median of our value over theirs on texts whose
 value is between half and twice their threshold, and `share_factor`, by how much our threshold must
-differ for as many texts to fail. skypile.kernels.rules has its factors from these lines.
+differ for as many texts to fail. skypile.kernels.quality.rules has its factors from these lines.
 
 Everything here is measured on the half `tune` of each set (`bench.metrics.half`), and without the
 news that `bench.signals` judges the profile by; `filtered_fraction` says what theirs drop of it.
@@ -25,7 +25,7 @@ from typing import Any
 from bench.metrics import half
 from bench.signals import DATA, LOTTERY
 from bench.signals import rows as texts_of
-from skypile.kernels import rules, signals
+from skypile.kernels.quality import rules, signals
 
 # datatrove.utils.text.TERMINAL_PUNCTUATION, those of Latin and Chinese text.
 TERMINAL = tuple("。．.｡!！?？…‼⁇⁈⁉‽'⸮﹒﹖﹗")

@@ -1,4 +1,4 @@
-"""Fits the weights of the fast engine (`skypile.kernels.fast`), and measures what they are worth on
+"""Fits the weights of the fast engine (`kernels.fast_engine`), and measures what they are worth on
 sets that they were not fitted on.
 
 Which blocks are text is told by gold texts, and by labels of ours (`fast_examples`). First, a
@@ -29,12 +29,12 @@ import trafilatura
 from bench.extract import GOLD_SETS, HELD_OUT, GoldPage, kept_text, pages
 from bench.fast_examples import OWN, Array, Example, example, own_examples
 from bench.metrics import overlap, snippets
-from skypile.kernels import fast, page_alike, page_context, page_topics
-from skypile.kernels import page_features as f
-from skypile.kernels import page_tags as s
-from skypile.kernels.html import DEFAULT_LIMITS, fallback, in_utf8
-from skypile.kernels.page_trees import Weights, forest, sums
-from skypile.kernels.page_weights import WEIGHTS_FILE, digest_of, weights_of
+from skypile.kernels.extraction.html import DEFAULT_LIMITS, fallback, in_utf8
+from skypile.kernels.fast_engine import fast, page_alike, page_context, page_topics
+from skypile.kernels.fast_engine import page_features as f
+from skypile.kernels.fast_engine import page_tags as s
+from skypile.kernels.fast_engine.page_trees import Weights, forest, sums
+from skypile.kernels.fast_engine.page_weights import WEIGHTS_FILE, digest_of, weights_of
 
 # Of six from .2 to .45 that were tried with whole sets left out (seeds 0 and 1), .3 gave the best
 # F1; those from .25 to .4 are within .001. The others: for pages where no block reaches it.

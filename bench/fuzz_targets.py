@@ -132,7 +132,7 @@ def warc(folder: Path) -> Check:
     """Records are numbered, lie in the file, have a problem that is known; a trickle gives the
     same ones, and so does a range that begins at a record.
     """
-    from skypile.kernels.warc import WarcReader, record_boundaries
+    from skypile.kernels.reading.warc import WarcReader, record_boundaries
 
     def check(data: bytes) -> None:
         if len(data) < 2:
@@ -196,7 +196,7 @@ def accounted(kernel: Any, reasons: tuple[str, ...], stream: Any, **how: Any) ->
 
 def extract(folder: Path) -> Check:
     """WARC to documents, with the fast engine in this process."""
-    from skypile.kernels import fast
+    from skypile.kernels.fast_engine import fast
     from skypile.stages.extract import STAGE, Config, make_read_kernel
 
     config = Config(engine="fast", max_record_bytes=1 << 14, max_page_bytes=1 << 13)
@@ -283,7 +283,7 @@ def parquet(folder: Path) -> Check:
 
 def charset(folder: Path) -> Check:
     """Bytes to text that can be written, the same twice, whatever the header says."""
-    from skypile.kernels.charset import decode
+    from skypile.kernels.reading.charset import decode
 
     labels = (None, "utf-8", "gb2312", "Big5", "shift_jis", "iso-2022-jp", "utf-16", "hz", "x\0\n")
 
@@ -307,7 +307,7 @@ def page(engine: str) -> Callable[[Path], Check]:
     def make(folder: Path) -> Check:
         import importlib
 
-        from skypile.kernels.html import DEFAULT_LIMITS
+        from skypile.kernels.extraction.html import DEFAULT_LIMITS
 
         module: Any = importlib.import_module(f"skypile.kernels.{engine}")
 
@@ -339,8 +339,8 @@ def page(engine: str) -> Callable[[Path], Check]:
 
 def rules(folder: Path) -> Check:
     """Signals that do not depend on the batch, and rules whose reasons are those of the profile."""
-    from skypile.kernels.rules import PROFILES, apply
-    from skypile.kernels.signals import SCHEMA, measure
+    from skypile.kernels.quality.rules import PROFILES, apply
+    from skypile.kernels.quality.signals import SCHEMA, measure
 
     def check(data: bytes) -> None:
         texts = as_text(data).encode("utf8", "replace").decode().split("\x1e")
@@ -367,7 +367,13 @@ def mask(folder: Path) -> Check:
     """What is masked holds nothing that the detector finds, and masking it again changes nothing;
     a URL neither, whatever is percent-encoded.
     """
-    from skypile.kernels.personal import MAX_ENCODINGS, PLACEHOLDERS, find, mask, mask_url
+    from skypile.kernels.personal_data.personal import (
+        MAX_ENCODINGS,
+        PLACEHOLDERS,
+        find,
+        mask,
+        mask_url,
+    )
 
     def check(data: bytes) -> None:
         text = as_text(data)
@@ -391,8 +397,8 @@ def mask(folder: Path) -> Check:
 
 def blocklist(folder: Path) -> Check:
     """A list built of any lines; what is listed and not refused is blocked."""
-    from skypile.kernels.blocklist import BlockList, build
-    from skypile.kernels.urls import place
+    from skypile.kernels.quality.blocklist import BlockList, build
+    from skypile.kernels.text.urls import place
 
     def check(data: bytes) -> None:
         lines = data.split(b"\n")
@@ -576,7 +582,7 @@ def _silent(*_: object) -> Iterator[Callable[[int], None]]:
 
 def tokenizer(folder: Path) -> Check:
     """Tokens that are the library's, whatever is encoded beside, and give the text back."""
-    from skypile.kernels.encode import make_encoder
+    from skypile.kernels.tokenizer.encode import make_encoder
     from tests.tokenizer_texts import make_tokenizer, processor
 
     made = Path(tempfile.gettempdir()) / "skypile-fuzz-tokenizer"

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from bench.extract import GOLD_SETS, LATEST_DATE
 from bench.extract import pages as pages_of
-from skypile.kernels import language
-from skypile.kernels.html import DEFAULT_LIMITS, extract
+from skypile.kernels.extraction.html import DEFAULT_LIMITS, extract
+from skypile.kernels.text import language
 from skypile.stages.extract import Config
 from skypile.stages.extract_gate import Gate, Wanted
 

@@ -93,7 +93,7 @@ def _cpu_s() -> float:
     for pid in tree(os.getpid())[1:]:
         try:
             line = Path(f"/proc/{pid}/cmdline").read_text()
-            if "skypile.kernels.sandbox" in line:
+            if "skypile.kernels.extraction.sandbox" in line:
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 mine += (int(fields[11]) + int(fields[12])) / TICKS
         except OSError:

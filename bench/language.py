@@ -33,8 +33,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from skypile.kernels import charset, language
-from skypile.kernels.scripts import profile
+from skypile.kernels.reading import charset
+from skypile.kernels.text import language
+from skypile.kernels.text.scripts import profile
 from skypile.stages.language import Config, make_cut_kernel, make_measure_kernel
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"

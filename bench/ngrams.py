@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.metrics import half
-from skypile.kernels import ngrams
+from skypile.kernels.decontamination import ngrams
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"
 HAN, LATIN, WORD = re.compile("[\u3400-\u9fff]"), re.compile("[A-Za-z0-9]+"), re.compile(r"\w+")

@@ -31,12 +31,12 @@ import numpy as np
 from lxml import html
 
 from bench.metrics import half
-from skypile.kernels import pair_checks
-from skypile.kernels.anchors import anchors
-from skypile.kernels.gale_church import align
-from skypile.kernels.pair_checks import compare, features
-from skypile.kernels.ready import blocks_of
-from skypile.kernels.scripts import wide_chars
+from skypile.kernels.parallel import pair_checks
+from skypile.kernels.parallel.anchors import anchors
+from skypile.kernels.parallel.gale_church import align
+from skypile.kernels.parallel.pair_checks import compare, features
+from skypile.kernels.ready_texts.ready import blocks_of
+from skypile.kernels.text.scripts import wide_chars
 from skypile.stages.parallel import Config
 from skypile.stages.parallel_fates import CHECKS, failed
 from skypile.stages.parallel_measure import languages

@@ -39,8 +39,8 @@ from sentencepiece import SentencePieceProcessor
 from skypile import lmplz
 from skypile.fits.lm import LmSettings, fit_lm
 from skypile.fits.names import LM, SP_MODEL
-from skypile.kernels.lmtext import make_normaliser
-from skypile.kernels.perplexity import make_scorer, make_tokeniser
+from skypile.kernels.quality.lmtext import make_normaliser
+from skypile.kernels.quality.perplexity import make_scorer, make_tokeniser
 
 REPO = Path(__file__).resolve().parent.parent
 DATA = REPO.parent / "shared/data"

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.scale import pss_mb, tree
-from skypile.kernels.language import shipped_model
+from skypile.kernels.text.language import shipped_model
 from skypile.ledger import Ledger
 from skypile.manifests import Manifests
 

@@ -7,7 +7,8 @@ import unicodedata
 from collections import Counter
 from typing import Any
 
-from skypile.kernels import characters, repetition, signals
+from skypile.kernels.quality import repetition, signals
+from skypile.kernels.text import characters
 
 HAN = "\u3005-\u3007\u3021-\u3029\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\uff66-\uff9d"

@@ -40,9 +40,9 @@ from skypile import lmplz
 from skypile.fits.lm import LmSettings, fit_lm
 from skypile.fits.names import CLASSIFIER, LM, SP_MODEL
 from skypile.fits.reference import Page, ReferenceSettings, fit_reference
-from skypile.kernels.perplexity import cutoffs, make_scorer
-from skypile.kernels.reference import auc, make_classifier
-from skypile.kernels.textnorm import han_fold
+from skypile.kernels.quality.perplexity import cutoffs, make_scorer
+from skypile.kernels.quality.reference import auc, make_classifier
+from skypile.kernels.text.textnorm import han_fold
 from skypile.stages.quality import Config, make_cut_kernel
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"

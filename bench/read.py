@@ -31,7 +31,7 @@ import zstandard
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 from zlib_ng import zlib_ng
 
-from skypile.kernels.warc import WarcReader, record_boundaries
+from skypile.kernels.reading.warc import WarcReader, record_boundaries
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"
 SAMPLES = (

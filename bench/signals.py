@@ -26,7 +26,8 @@ from bench.metrics import half
 from bench.plain_signals import plain
 from skypile.blocklists import compile_lists, load
 from skypile.files import Root
-from skypile.kernels import personal, rules, signals
+from skypile.kernels.personal_data import personal
+from skypile.kernels.quality import rules, signals
 from skypile.sample.generators import SPAM, spam, word_salad
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"

@@ -32,9 +32,9 @@ import pyarrow as pa
 
 from skypile.fits.names import CLASSIFIER
 from skypile.fits.stem import StemSettings, fit_stem
-from skypile.kernels.reference import auc
-from skypile.kernels.stem import combined, make_classifier, marks, rule_score
-from skypile.kernels.textnorm import han_fold
+from skypile.kernels.quality.reference import auc
+from skypile.kernels.quality.stem import combined, make_classifier, marks, rule_score
+from skypile.kernels.text.textnorm import han_fold
 from skypile.stages.stem import Config
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"

@@ -15,7 +15,7 @@ from typing import Any
 from skypile.artifacts import Card
 from skypile.fits.tokenizer import Counts, TokenizerSettings, fit_tokenizer, train_base
 from skypile.fits.tokenizer_quality import Sample
-from skypile.kernels.segment import count_words
+from skypile.kernels.tokenizer.segment import count_words
 
 KINDS = ("english", "chinese", "code")
 _CHINESE_DOMAINS = ("finance", "game", "general", "government", "movie", "news", "tech")

@@ -25,7 +25,7 @@ import sentencepiece
 from bench.tokenizer_texts import KINDS, full_tokenizer, texts_of
 from skypile.builds import BuildInput
 from skypile.files import Root
-from skypile.kernels.ids import doc_id
+from skypile.kernels.reading.ids import doc_id
 from skypile.parts import PartFiles, TableWriter, corpus_part
 from skypile.stage import Model
 from skypile.stages import tokens

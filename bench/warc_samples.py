@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from skypile.hashing import SliceReader
-from skypile.kernels.pages import HTML_TYPES
-from skypile.kernels.warc import WarcReader
+from skypile.kernels.reading.pages import HTML_TYPES
+from skypile.kernels.reading.warc import WarcReader
 from skypile.stages.extract import Config, ExtractKernel, make_read_kernel
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"

@@ -28,8 +28,8 @@ from xml.sax.saxutils import escape
 import mwparserfromhell
 
 from bench.metrics import overlap
-from skypile.kernels.wikidump import DumpReader, Page, boundaries
-from skypile.kernels.wikipedia import article
+from skypile.kernels.wiki.wikidump import DumpReader, Page, boundaries
+from skypile.kernels.wiki.wikipedia import article
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"
 SETS = {"en": "enwiki_articles", "zh-hans": "zhwiki_cmrc2018", "zh-hant": "zhwiki_hant_drcd"}

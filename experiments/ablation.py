@@ -27,7 +27,7 @@ from experiments import corpora
 from experiments.command import HERE, Said, main, markdown, progress
 from experiments.shards import Phase, Source, shard, write_plan
 from experiments.small_runs import Size, branch, launch, place, rows
-from skypile.kernels.language import shipped_model
+from skypile.kernels.text.language import shipped_model
 from skypile.ledger import Ledger
 
 RAW, CLEAN, PEER = "extracted", "language, dedup", "datatrove"

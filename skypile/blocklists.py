@@ -20,8 +20,8 @@ from skypile import artifacts
 from skypile.artifacts import Card
 from skypile.errors import InputError
 from skypile.files import Root
-from skypile.kernels.blocklist import Arrays, BlockList, build
-from skypile.kernels.flagged import NONE, FlaggedWords
+from skypile.kernels.quality.blocklist import Arrays, BlockList, build
+from skypile.kernels.quality.flagged import NONE, FlaggedWords
 
 KIND = "blocklist"  # of the artifact
 KINDS = ("domains", "urls")

@@ -17,7 +17,7 @@ from skypile.config import Config, Source
 from skypile.errors import SkypileError
 from skypile.files import Found, Root
 from skypile.hashing import SliceReader
-from skypile.kernels.streams import uncut
+from skypile.kernels.reading.streams import uncut
 from skypile.lineage import Lineage
 from skypile.manifests import Manifests
 from skypile.memory import check_executors

@@ -38,7 +38,7 @@ def fetch(
     from skypile.fetch import archives
     from skypile.fetch import index as fetch_index
     from skypile.fetch.http import USER_AGENT, Client, Manners
-    from skypile.kernels.commoncrawl import BASE, INDEX_BASE
+    from skypile.kernels.reading.commoncrawl import BASE, INDEX_BASE
 
     if index is None and segments is None and files is None:
         raise SkypileError("a crawl is 100 TB: say how much: --segments, --files or --index")

@@ -14,7 +14,7 @@ from typing import Any
 
 from skypile.errors import ConfigError, InputError, SkypileError
 from skypile.files import is_uri, refuse_secrets
-from skypile.kernels.categories import KINDS, MAIN, PARTITIONS
+from skypile.kernels.mixing.categories import KINDS, MAIN, PARTITIONS
 from skypile.pipeline import check
 from skypile.reads import NO_HINTS, Hints
 from skypile.settings import build, did_you_mean, setting

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from skypile.files import Root
-from skypile.kernels.shards import TOKEN
+from skypile.kernels.tokenizer.shards import TOKEN
 from skypile.progress import progress
 from skypile.shards import DomainFolder, ShardError, domains_of, shards_of
 

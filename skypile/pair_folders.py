@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from skypile.errors import InputError
 from skypile.files import Root
-from skypile.kernels import charset
-from skypile.kernels.html import DEFAULT_LIMITS, extract
+from skypile.kernels.extraction.html import DEFAULT_LIMITS, extract
+from skypile.kernels.reading import charset
 
 SHARD_BYTES = 16 << 20  # a file of document pairs is one task's work
 _MARK = re.compile(

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from skypile.errors import DamagedError, StaleError
 from skypile.files import Root
 from skypile.hashing import HashingWriter
-from skypile.kernels.ids import read_digest
+from skypile.kernels.reading.ids import read_digest
 from skypile.manifests import FileEntry
 
 # A row group is what a reader holds at a time: bounded in bytes for long documents, in rows for

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skypile.errors import SkypileError
-from skypile.kernels.blocks import units as units_of
-from skypile.kernels.personal import mask
+from skypile.kernels.distribution.blocks import units as units_of
+from skypile.kernels.personal_data.personal import mask
 from skypile.manifests import CORPUS
 from skypile.reader import RunReader
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from skypile.errors import InputError, SkypileError
 from skypile.files import Root, parent_of
-from skypile.kernels.shards import END, TOKEN
+from skypile.kernels.tokenizer.shards import END, TOKEN
 from skypile.manifests import CORPUS, SHARDS, Manifests
 from skypile.objects import have, parse_object
 from skypile.progress import progress

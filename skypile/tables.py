@@ -259,7 +259,7 @@ CORPUS = Table(
         [
             field("doc_id", pa.string()),
             field("row", pa.int32()),  # of the document in its part of `documents`
-            field("category", pa.string()),  # skypile.kernels.categories: english_webpages
+            field("category", pa.string()),  # skypile.kernels.mixing.categories: english_webpages
             field("partition", pa.string()),  # main or stem
             field("split", pa.string()),  # train or validation
             field("text", pa.large_string()),  # edited and masked

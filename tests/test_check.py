@@ -10,7 +10,7 @@ from skypile.config import from_table
 from skypile.files import Root
 from skypile.pipeline import all_stages
 from skypile.plan import find_files
-from tests.kernels.test_wikidump import FOOT, HEAD, multistream, noise, one_stream, page
+from tests.kernels.wiki.test_wikidump import FOOT, HEAD, multistream, noise, one_stream, page
 
 
 @pytest.mark.parametrize("pack", [multistream, one_stream])

@@ -157,7 +157,10 @@ def test_paths_in_an_archive_are_names_and_write_nothing(
 # Calls that run what they are given. Where one stands, and why that is no input.
 ALLOWED = {
     ("skypile/spark.py", "pickle.loads"),  # parts, from this driver to its own tasks
-    ("skypile/kernels/sandbox.py", "pickle.loads"),  # pages, between a task and its child
+    (
+        "skypile/kernels/extraction/sandbox.py",
+        "pickle.loads",
+    ),  # pages, between a task and its child
 }
 _RUNS = {
     *("eval", "exec", "pickle.load", "pickle.loads", "pickle.Unpickler", "marshal.loads"),

@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,22 @@ def files(folder: str) -> list[Path]:
 def test_kernels_import_no_spark_no_torch_no_stage() -> None:
     for path in files("skypile/kernels"):
         assert not offences(path, ("pyspark", "torch", "skypile"), ("skypile.kernels",)), path
+
+
+def test_no_two_folders_of_kernels_import_each_other_in_a_circle() -> None:
+    folders = {p.name for p in (REPO / "skypile/kernels").iterdir() if (p / "__init__.py").exists()}
+    uses = {
+        folder: {
+            parts[2]
+            for path in files(f"skypile/kernels/{folder}")
+            for parts in (name.split(".") for name in imports(path))
+            if parts[:2] == ["skypile", "kernels"] and len(parts) > 2 and parts[2] in folders
+        }
+        - {folder}
+        for folder in folders
+    }
+    assert uses["dedup"] == {"text"}  # the names are read as they are meant
+    assert list(TopologicalSorter(uses).static_order())  # a CycleError names the folders
 
 
 def test_tables_import_only_pyarrow() -> None:

@@ -97,11 +97,15 @@ def test_the_code_digest_sees_code_and_kernels_but_no_comments(
         sys.modules.pop("a_stage", None)
         return code_digest("a_stage")
 
-    plain = digest("from skypile.kernels import ids\nX = 1\n")
-    assert plain == digest('"""Doc."""\n\nfrom skypile.kernels import ids  # why\n\nX = 1\n')
-    assert plain != digest("from skypile.kernels import ids\nX = 2\n")
+    plain = digest("from skypile.kernels.reading import ids\nX = 1\n")
+    assert plain == digest(
+        '"""Doc."""\n\nfrom skypile.kernels.reading import ids  # why\n\nX = 1\n'
+    )
+    assert plain != digest("from skypile.kernels.reading import ids\nX = 2\n")
     assert plain != digest("X = 1\n")  # the kernel is a part of it
-    inside = digest("def f():\n    from skypile.kernels.ids import doc_id\n    return doc_id\n")
+    inside = digest(
+        "def f():\n    from skypile.kernels.reading.ids import doc_id\n    return doc_id\n"
+    )
     assert inside != digest("def f():\n    return doc_id\n")
     code_digest.cache_clear()
 

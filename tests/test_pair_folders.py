@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from skypile import pair_folders
 from skypile.cli import app
 from skypile.errors import InputError
-from skypile.kernels.pair_formats import FORMATS, Pair, PairSlice
+from skypile.kernels.parallel.pair_formats import FORMATS, Pair, PairSlice
 from skypile.pair_folders import pair_names
-from tests.kernels.test_gale_church import EN, ZH, ZHT
+from tests.kernels.parallel.test_gale_church import EN, ZH, ZHT
 
 
 def test_names_that_belong_together() -> None:

@@ -10,7 +10,7 @@ import sentencepiece
 from skypile.artifacts import Card
 from skypile.fits.tokenizer import Counts, TokenizerSettings, fit_tokenizer, train_base
 from skypile.fits.tokenizer_quality import Sample
-from skypile.kernels.segment import count_words
+from skypile.kernels.tokenizer.segment import count_words
 
 TEXTS = Path(__file__).parent.parent / "skypile/sample/texts"
 SETTINGS = TokenizerSettings(

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from skypile.config import Config as RunConfig
 from skypile.config import from_table
-from skypile.kernels.ids import doc_id, payload_digest, text_digest
+from skypile.kernels.reading.ids import doc_id, payload_digest, text_digest
 from skypile.pipeline import check
 from skypile.reads import Hints, Read, Row
 from skypile.settings import setting

@@ -22,7 +22,7 @@ from skypile.errors import SkypileError
 from skypile.fetch.download import Got, download, inside, record_fault
 from skypile.fetch.http import Client, FetchError
 from skypile.files import Root, is_uri
-from skypile.kernels.commoncrawl import BASE, KINDS, in_segments, is_crawl, parse_paths
+from skypile.kernels.reading.commoncrawl import BASE, KINDS, in_segments, is_crawl, parse_paths
 from skypile.lock import held
 from skypile.progress import transfer
 

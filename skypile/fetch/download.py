@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from skypile.fetch.http import BROKEN, PASSING, Client, FetchError
-from skypile.kernels.commoncrawl import checksums, parse_range, strong_validator
-from skypile.kernels.warc import WarcReader
+from skypile.kernels.reading.commoncrawl import checksums, parse_range, strong_validator
+from skypile.kernels.reading.warc import WarcReader
 
 _PIECE = 1 << 18  # bytes read at a time
 MAX_FAULTY = 2  # how often a file may come whole and be wrong

@@ -20,7 +20,7 @@ import urllib3
 
 from skypile import __version__
 from skypile.errors import InputError
-from skypile.kernels.commoncrawl import retry_after
+from skypile.kernels.reading.commoncrawl import retry_after
 
 USER_AGENT = f"skypile/{__version__} (+https://arxiv.org/abs/2310.19341)"
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # worth another attempt

@@ -21,7 +21,7 @@ from skypile.fetch.download import MAX_FAULTY, inside
 from skypile.fetch.http import BROKEN, PASSING, Client, FetchError
 from skypile.files import Root
 from skypile.fingerprints import digest_of
-from skypile.kernels.commoncrawl import (
+from skypile.kernels.reading.commoncrawl import (
     INDEX_BASE,
     Capture,
     is_safe_path,
@@ -29,8 +29,8 @@ from skypile.kernels.commoncrawl import (
     parse_captures,
     parse_range,
 )
-from skypile.kernels.streams import Unpacked
-from skypile.kernels.warc import WarcReader
+from skypile.kernels.reading.streams import Unpacked
+from skypile.kernels.reading.warc import WarcReader
 from skypile.lock import held
 from skypile.progress import progress
 

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from skypile import artifacts
 from skypile.artifacts import Card
 from skypile.fits.names import CENTRE_TABLE, CENTRES_KIND, COMPONENTS, VECTORS_KIND
-from skypile.kernels.blocks import units
-from skypile.kernels.crowds import find_centres
-from skypile.kernels.vectors import Vectoriser
+from skypile.kernels.distribution.blocks import units
+from skypile.kernels.distribution.crowds import find_centres
+from skypile.kernels.distribution.vectors import Vectoriser
 from skypile.settings import plain_as, setting
 
 

@@ -1,10 +1,10 @@
 """Fits the language model of one language CCNet's way: SentencePiece, then a 5-gram KenLM model.
 
-Wenzek et al. 2020, section 4.2, with the settings of its code: text normalised by `kernels.lmtext`,
-a unigram SentencePiece model, interpolated modified Kneser-Ney by `lmplz`, binary by
-`build_binary`. The same documents in any order give the same files, to the bit: documents are taken
-in the order of their hashes, and SentencePiece runs on a fixed number of threads. Left out:
-interpolating models, and domain adaptation.
+Wenzek et al. 2020, section 4.2, with the settings of its code: text normalised by
+`kernels.quality.lmtext`, a unigram SentencePiece model, interpolated modified Kneser-Ney by
+`lmplz`, binary by `build_binary`. The same documents in any order give the same files, to the bit:
+documents are taken in the order of their hashes, and SentencePiece runs on a fixed number of
+threads. Left out: interpolating models, and domain adaptation.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ from skypile import artifacts, lmplz
 from skypile.artifacts import Card
 from skypile.errors import InputError, SkypileError
 from skypile.fits.names import LM, LM_KIND, SP_MODEL, fold_digest
-from skypile.kernels.lmtext import make_normaliser
-from skypile.kernels.perplexity import make_scorer, make_tokeniser
+from skypile.kernels.quality.lmtext import make_normaliser
+from skypile.kernels.quality.perplexity import make_scorer, make_tokeniser
 from skypile.settings import plain_as, setting
 
 _DISCOUNT_ERROR = "BadDiscountException"

@@ -27,7 +27,7 @@ from skypile import artifacts
 from skypile.artifacts import Card
 from skypile.errors import InputError
 from skypile.fits.names import CLASSIFIER, REFERENCE_KIND, fold_digest
-from skypile.kernels.reference import (
+from skypile.kernels.quality.reference import (
     RANDOM,
     REFERENCE,
     auc,

@@ -21,8 +21,8 @@ from skypile import artifacts
 from skypile.artifacts import Card
 from skypile.errors import InputError
 from skypile.fits.names import CLASSIFIER, STEM_KIND, fold_digest
-from skypile.kernels.reference import auc
-from skypile.kernels.stem import EXERCISE, OTHER, is_wide, make_classifier, make_tokens
+from skypile.kernels.quality.reference import auc
+from skypile.kernels.quality.stem import EXERCISE, OTHER, is_wide, make_classifier, make_tokens
 from skypile.settings import plain_as, setting
 
 

@@ -2,9 +2,9 @@
 
 32,000 pieces of the base, 8,000 characters, 25,519 words, 17 reserved symbols make 65,536. The base
 is a given model, or trained here on the lines of the corpus that have no East Asian characters: the
-pieces that LLaMA's would have. `kernels.vocabulary` says how words are added. The same text gives
-the same model, to the bit: SentencePiece trains on one thread. Left out: LLaMA's own vocabulary,
-whose licence does not let it travel with this project.
+pieces that LLaMA's would have. `kernels.tokenizer.vocabulary` says how words are added. The same
+text gives the same model, to the bit: SentencePiece trains on one thread. Left out: LLaMA's own
+vocabulary, whose licence does not let it travel with this project.
 """
 
 import importlib.metadata
@@ -25,8 +25,8 @@ from skypile.artifacts import Card
 from skypile.errors import InputError
 from skypile.fits.names import TOKENIZER_FAST, TOKENIZER_KIND, TOKENIZER_MODEL
 from skypile.fits.tokenizer_quality import Sample, measure
-from skypile.kernels import sp_model, vocabulary
-from skypile.kernels.sp_model import MAX_VOCABULARY
+from skypile.kernels.tokenizer import sp_model, vocabulary
+from skypile.kernels.tokenizer.sp_model import MAX_VOCABULARY
 from skypile.settings import plain_as, setting
 
 _EAST_ASIAN = re.compile(

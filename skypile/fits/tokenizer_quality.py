@@ -6,8 +6,8 @@ from typing import Any
 
 import sentencepiece
 
-from skypile.kernels.segment import segments
-from skypile.kernels.vocabulary import Extension
+from skypile.kernels.tokenizer.segment import segments
+from skypile.kernels.tokenizer.vocabulary import Extension
 
 
 @dataclass(frozen=True)

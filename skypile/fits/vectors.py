@@ -36,7 +36,7 @@ from skypile.artifacts import Card
 from skypile.errors import InputError, SkypileError
 from skypile.fits.names import COMPONENTS, VECTORS_KIND
 from skypile.kernels.arrow import utf8
-from skypile.kernels.vectors import MAX_DIMS, Features, features
+from skypile.kernels.distribution.vectors import MAX_DIMS, Features, features
 from skypile.settings import plain_as, setting
 
 _BATCH = 10_000  # units at a time
@@ -87,7 +87,7 @@ def fit_vectors(
     trained_on: Mapping[str, Any] | None = None,
     licence: str = "",
 ) -> Card:
-    """Fit the components for `skypile.kernels.vectors` into the artifact `folder`.
+    """Fit the components for `skypile.kernels.distribution.vectors` into the artifact `folder`.
 
     Holds the sample's features in memory, about 100 to 1000 bytes a unit, and a gigabyte for 2^18
     columns of 256 dimensions; the process that finds these has 5 kB a unit more. The card holds

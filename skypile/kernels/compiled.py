@@ -19,7 +19,8 @@ import importlib.resources
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -34,8 +35,9 @@ U64: TypeAlias = npt.NDArray[np.uint64]
 I32: TypeAlias = npt.NDArray[np.int32]
 I64: TypeAlias = npt.NDArray[np.int64]
 F64: TypeAlias = npt.NDArray[np.float64]
-_IMPORTED = re.compile(rb"^from skypile\.kernels\.(\w+) import", re.M)
-_IMPORTED_MODULES = re.compile(rb"^from skypile\.kernels import ([\w, ]+)", re.M)
+_IMPORTED = re.compile(
+    r"^from skypile\.kernels(?:\.([\w.]+))? import (\([^)]*\)|[\w, ]+)", re.M
+)  # one line, or names in brackets
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -91,20 +93,26 @@ def _folder() -> str:
 
 
 def _sources() -> dict[str, bytes]:
-    """The modules with compiled functions, and those that they import from here, by name."""
-    texts = {
-        file.name.removesuffix(".py"): file.read_bytes()
-        for file in importlib.resources.files(__package__).iterdir()
-        if file.name.endswith(".py")
-    }
+    """The modules with compiled functions, and those that they import from here, by dotted name."""
+    package = importlib.resources.files(__package__)
+    texts = {name: file.read_bytes() for name, file in _modules(package)}
     found = {name for name, text in texts.items() if b"skypile.kernels.compiled" in text}
     due = sorted(found)
     while due:
-        text = texts[due.pop()]
-        names = {m[1].decode() for m in _IMPORTED.finditer(text)}
-        for names_of in _IMPORTED_MODULES.finditer(text):
-            names |= {n.strip() for n in names_of[1].decode().split(",")}
+        names = set()
+        for module, imported in _IMPORTED.findall(texts[due.pop()].decode()):
+            items = {item.split()[0] for item in imported.strip("()").split(",") if item.strip()}
+            names |= {module, *(f"{module}.{item}".strip(".") for item in items)}
         more = (names & texts.keys()) - found
         found |= more
         due += sorted(more)
     return {name: texts[name] for name in sorted(found)}
+
+
+def _modules(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
+    """The Python files of a package and its folders, by dotted name."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _modules(entry, f"{prefix}{entry.name}.")
+        elif entry.name.endswith(".py"):
+            yield prefix + entry.name.removesuffix(".py"), entry

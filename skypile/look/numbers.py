@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from skypile.kernels.rules import PROFILES
+from skypile.kernels.quality.rules import PROFILES
 from skypile.look.run import Looked, Part, scalars
 from skypile.look.shown import masked
 

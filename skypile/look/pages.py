@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from skypile.files import Root
 from skypile.hashing import SliceReader
-from skypile.kernels import charset, warc
-from skypile.kernels.pages import html_file
+from skypile.kernels.reading import charset, warc
+from skypile.kernels.reading.pages import html_file
 from skypile.look.run import Looked, Part
 from skypile.look.samples import Sample, find
 from skypile.look.shown import masked_html, short

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from skypile.kernels import personal
+from skypile.kernels.personal_data import personal
 
 ELLIPSIS = "…"
 _TOKENS = re.compile(r"\s+|[A-Za-z0-9À-ɏ]+|.", re.DOTALL)

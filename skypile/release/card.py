@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skypile.kernels.categories import CODE, LANGUAGES
+from skypile.kernels.mixing.categories import CODE, LANGUAGES
 from skypile.ledger import Funnel
 from skypile.licences import hub_names
 from skypile.manifests import CORPUS

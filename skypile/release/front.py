@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from skypile.kernels.categories import CHINESE, ENGLISH
+from skypile.kernels.mixing.categories import CHINESE, ENGLISH
 from skypile.licences import OTHER, UNKNOWN, hub_names
 from skypile.release.files import METADATA, Layout
 from skypile.release.streams import Shard

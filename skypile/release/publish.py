@@ -16,7 +16,7 @@ from skypile import __version__
 from skypile.errors import SkypileError
 from skypile.files import Root
 from skypile.fingerprints import digest_of, library_versions
-from skypile.kernels.categories import CATEGORIES, PARTITIONS
+from skypile.kernels.mixing.categories import CATEGORIES, PARTITIONS
 from skypile.ledger import Funnel, Ledger
 from skypile.licences import hub_names
 from skypile.lock import held

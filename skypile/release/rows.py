@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from skypile.errors import StaleError
 from skypile.files import Root
-from skypile.kernels.personal import mask, mask_url
+from skypile.kernels.personal_data.personal import mask, mask_url
 from skypile.manifests import FileEntry
 from skypile.progress import progress
 from skypile.reader import RunReader

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from skypile.errors import InputError, SkypileError
 from skypile.files import Root
-from skypile.kernels.streams import Unpacked
+from skypile.kernels.reading.streams import Unpacked
 from skypile.progress import progress
 from skypile.release.files import JSONL, Layout
 from skypile.release.streams import UNFINISHED, Shard

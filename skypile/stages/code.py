@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from skypile.kernels import streams
-from skypile.kernels.code_formats import COLUMNS, FORMATS, CodeSlice
-from skypile.kernels.code_languages import DATA_FORMATS, LANGUAGES, REDPAJAMA
-from skypile.kernels.licences import IDENTIFIERS
+from skypile.kernels.code.code_formats import COLUMNS, FORMATS, CodeSlice
+from skypile.kernels.code.code_languages import DATA_FORMATS, LANGUAGES, REDPAJAMA
+from skypile.kernels.code.licences import IDENTIFIERS
+from skypile.kernels.reading import streams
 from skypile.reads import Hints, Read
 from skypile.settings import setting
 from skypile.stage import Cut, Kernel, Measure, Relate, Related, Stage

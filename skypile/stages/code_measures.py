@@ -6,11 +6,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from skypile.kernels import licences
-from skypile.kernels.code_languages import language_of
-from skypile.kernels.code_origin import HEAD_CHARS, generated, minified, vendored
-from skypile.kernels.code_text import measure
-from skypile.kernels.split import unit_key
+from skypile.kernels.code import licences
+from skypile.kernels.code.code_languages import language_of
+from skypile.kernels.code.code_origin import HEAD_CHARS, generated, minified, vendored
+from skypile.kernels.code.code_text import measure
+from skypile.kernels.mixing.split import unit_key
 from skypile.stage import Kernel
 from skypile.tables import Table, field
 

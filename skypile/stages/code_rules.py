@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skypile.kernels.licences import allowed
+from skypile.kernels.code.licences import allowed
 
 OVER_SHARE = "over_share"
 REASONS = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from skypile.kernels import code_shares, licences
+from skypile.kernels.code import code_shares, licences
 from skypile.stage import Related
 from skypile.stages.code_rules import OVER_SHARE, failed
 from skypile.tables import Table, field

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from skypile.kernels.jaccard import distinct_sets
-from skypile.kernels.shingles import line_hashes
+from skypile.kernels.dedup.jaccard import distinct_sets
+from skypile.kernels.dedup.shingles import line_hashes
 from skypile.settings import setting
 from skypile.stage import Kernel, Measure, Relate, Related, Stage
 from skypile.tables import Table, field

@@ -21,8 +21,8 @@ import numpy as np
 import pyarrow as pa
 
 from skypile.errors import InputError
-from skypile.kernels import ngrams
-from skypile.kernels.recurrent import original
+from skypile.kernels.decontamination import ngrams
+from skypile.kernels.distribution.recurrent import original
 from skypile.settings import setting
 from skypile.stage import Cut, Kernel, Relate, Stage
 from skypile.stages.decontaminate_find import (

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from skypile.contents import matching
 from skypile.errors import InputError
-from skypile.kernels.benchmark_items import read_items
-from skypile.kernels.contamination import Finder, Index, Item, build
+from skypile.kernels.decontamination.benchmark_items import read_items
+from skypile.kernels.decontamination.contamination import Finder, Index, Item, build
 from skypile.stage import Kernel, Related, TextMapper
 from skypile.tables import INT_LIST, Table, field
 

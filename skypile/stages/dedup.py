@@ -3,7 +3,7 @@
 `measure` hashes each text twice: as a whole, and as MinHash band keys. `relate` keeps the best of
 each group of equal texts, proposes pairs that share a band, verifies them by the Jaccard similarity
 of their shingles, and drops a document only for one that it was verified against and that stays
-(`skypile.kernels.components`): in a chain A, B, C nothing goes for what it does not resemble.
+(`skypile.kernels.dedup.components`): in a chain A, B, C nothing goes for what it does not resemble.
 `cut` turns that into verdicts. With `against`, what earlier runs hold is dropped first.
 
 Only narrow rows shuffle: keys, ranks and hashes; shingles of candidate pairs, computed where their
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from skypile.kernels import minhash
-from skypile.kernels.shingles import SHINGLE_TOKENS
+from skypile.kernels.dedup import minhash
+from skypile.kernels.dedup.shingles import SHINGLE_TOKENS
 from skypile.settings import setting
 from skypile.stage import Against, Cut, EarlierRun, Measure, Relate, Related, Stage, TextMapper
 from skypile.stages.dedup_against import READS, held

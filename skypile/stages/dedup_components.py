@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from skypile.errors import SkypileError
-from skypile.kernels.components import components, shrink, winners
-from skypile.kernels.stars import Stars
+from skypile.kernels.dedup.components import components, shrink, winners
+from skypile.kernels.dedup.stars import Stars
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from skypile.kernels import buckets
+from skypile.kernels.dedup import buckets
 from skypile.stages.dedup_components import CLUSTERS, clusters, linked, settled, whole_groups
 
 if TYPE_CHECKING:

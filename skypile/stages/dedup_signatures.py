@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from skypile.kernels import minhash
-from skypile.kernels.shingles import text_keys
-from skypile.kernels.tokens import Hashes
+from skypile.kernels.dedup import minhash
+from skypile.kernels.dedup.shingles import text_keys
+from skypile.kernels.text.tokens import Hashes
 from skypile.stage import Kernel
 from skypile.tables import Table, field
 

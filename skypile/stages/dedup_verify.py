@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from skypile.kernels import minhash
-from skypile.kernels.jaccard import jaccard, shingle_sets
+from skypile.kernels.dedup import minhash
+from skypile.kernels.dedup.jaccard import jaccard, shingle_sets
 from skypile.stage import Kernel, TextMapper
 from skypile.stages.dedup_signatures import signatures, skip_lines
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 from skypile import artifacts
 from skypile.errors import SkypileError
 from skypile.fits.names import CENTRES
-from skypile.kernels.recurrent import Gone, blocks_of, original
+from skypile.kernels.distribution.recurrent import Gone, blocks_of, original
 from skypile.settings import setting
 from skypile.stage import Cut, Kernel, Measure, Relate, Stage
 from skypile.stages.distribution_blocks import (

@@ -19,9 +19,9 @@ from skypile.fits.names import (
     VECTORS,
     VECTORS_KIND,
 )
-from skypile.kernels.blocks import units
-from skypile.kernels.recurrence import assign
-from skypile.kernels.vectors import Vectoriser
+from skypile.kernels.distribution.blocks import units
+from skypile.kernels.distribution.recurrence import assign
+from skypile.kernels.distribution.vectors import Vectoriser
 from skypile.stage import Kernel, Model
 from skypile.tables import INT_LIST, Table, field
 

@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from skypile.errors import ConfigError
-from skypile.kernels import language, paragraphs, warc
-from skypile.kernels.blocklist import BLOCKED_DOMAIN, BLOCKED_URL
-from skypile.kernels.dates import UNDATED, after_cutoff
-from skypile.kernels.html import DEEPEST, DEFAULT_LIMITS, Limits
+from skypile.kernels.extraction import paragraphs
+from skypile.kernels.extraction.html import DEEPEST, DEFAULT_LIMITS, Limits
+from skypile.kernels.quality.blocklist import BLOCKED_DOMAIN, BLOCKED_URL
+from skypile.kernels.reading import warc
+from skypile.kernels.text import language
+from skypile.kernels.text.dates import UNDATED, after_cutoff
 from skypile.reads import Read, Row
 from skypile.settings import setting
 from skypile.stage import Cut, Relate, Related, Stage

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skypile import artifacts, blocklists
-from skypile.kernels import language
-from skypile.kernels.blocklist import BlockList
-from skypile.kernels.visible import visible_text
+from skypile.kernels.extraction.visible import visible_text
+from skypile.kernels.quality.blocklist import BlockList
+from skypile.kernels.text import language
 
 FOREIGN = "foreign"
 GLANCE_CHARS = 2000  # of what a page shows

@@ -5,15 +5,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from skypile.kernels import charset, warc
-from skypile.kernels.ids import doc_id
-from skypile.kernels.pages import document_row, html_file, printable, record_row, refusal
-from skypile.kernels.sandbox import EXTRACT, EXTRACT_FAST, Failure, lent
+from skypile.kernels.extraction.sandbox import EXTRACT, EXTRACT_FAST, Failure, lent
+from skypile.kernels.reading import charset, warc
+from skypile.kernels.reading.ids import doc_id
+from skypile.kernels.reading.pages import document_row, html_file, printable, record_row, refusal
 from skypile.reads import NO_HINTS, Hints, Row
 
 if TYPE_CHECKING:
     # Imported in the child process alone; named here, its code is in the stage's fingerprint.
-    from skypile.kernels import fast as fast
+    from skypile.kernels.fast_engine import fast as fast
     from skypile.stages.extract import Config
 
 MAX_DAMAGES_LISTED = 1000  # of a slice

@@ -12,7 +12,7 @@ from typing import Any
 
 from skypile.fits.lm import LmSettings, fit_lm
 from skypile.fits.names import LM_PREFIX
-from skypile.kernels.textnorm import han_fold
+from skypile.kernels.text.textnorm import han_fold
 from skypile.settings import setting
 from skypile.stage import Fit, FitInput, Stage
 

@@ -18,8 +18,8 @@ import pyarrow as pa
 from skypile.errors import InputError
 from skypile.fits.names import REFERENCE_PREFIX
 from skypile.fits.reference import Page, ReferenceSettings, fit_reference
-from skypile.kernels.canonical import canonical_url
-from skypile.kernels.textnorm import han_fold
+from skypile.kernels.text.canonical import canonical_url
+from skypile.kernels.text.textnorm import han_fold
 from skypile.settings import setting
 from skypile.stage import Fit, FitInput, Stage
 

@@ -11,7 +11,7 @@ from typing import Any
 from skypile.errors import InputError
 from skypile.fits.names import STEM
 from skypile.fits.stem import StemSettings, fit_stem
-from skypile.kernels.textnorm import han_fold
+from skypile.kernels.text.textnorm import han_fold
 from skypile.settings import setting
 from skypile.stage import Fit, FitInput, Stage
 

@@ -25,7 +25,7 @@ from skypile.fits.tokenizer import (
     train_base,
 )
 from skypile.fits.tokenizer_quality import Sample
-from skypile.kernels.segment import count_words
+from skypile.kernels.tokenizer.segment import count_words
 from skypile.settings import setting
 from skypile.stage import CORPUS_TABLE, Fit, FitInput, Kernel, Stage
 

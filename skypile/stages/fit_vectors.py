@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from skypile.fits.centres import CentreSettings, fit_centres
 from skypile.fits.names import CENTRES, VECTORS
 from skypile.fits.vectors import VectorSettings, fit_vectors
-from skypile.kernels.blocks import units
+from skypile.kernels.distribution.blocks import units
 from skypile.settings import setting
 from skypile.stage import Fit, FitInput, Stage
 

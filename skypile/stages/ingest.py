@@ -16,9 +16,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from skypile.kernels import paragraphs, ready, streams, warc, wikidump, wikipedia
-from skypile.kernels.dates import UNDATED, after_cutoff
-from skypile.kernels.formats import FORMATS, Slice
+from skypile.kernels.extraction import paragraphs
+from skypile.kernels.reading import streams, warc
+from skypile.kernels.ready_texts import ready
+from skypile.kernels.ready_texts.formats import FORMATS, Slice
+from skypile.kernels.text.dates import UNDATED, after_cutoff
+from skypile.kernels.wiki import wikidump, wikipedia
 from skypile.reads import Hints, Read, Row
 from skypile.settings import setting
 from skypile.stage import Cut, Stage

@@ -1,7 +1,7 @@
 """Language identification (Skywork 3.1, CCNet): pages that are neither English nor Chinese go.
 
 `measure` says what each document is written in: fastText's lid.176 on a bounded sample, combined
-with the scripts of the whole text (`skypile.kernels.language`). `cut` drops other languages, what
+with the scripts of the whole text (`kernels.text.language`). `cut` drops other languages, what
 the measure is not sure of, and what has too few letters to tell. The share of simplified and of
 traditional characters is a number, never a reason: traditional text stays.
 
@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skypile.errors import ConfigError
-from skypile.kernels import language
-from skypile.kernels.language import Verdict
+from skypile.kernels.text import language
+from skypile.kernels.text.language import Verdict
 from skypile.settings import setting
 from skypile.stage import Cut, Measure, Stage
 from skypile.tables import Table, field, verdict_rows

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skypile.errors import SkypileError
-from skypile.kernels import ngrams
+from skypile.kernels.decontamination import ngrams
 from skypile.settings import setting
 from skypile.stage import (
     Cut,

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skypile.kernels import categories, split
-from skypile.kernels.scripts import profile
-from skypile.kernels.shingles import text_keys
+from skypile.kernels.dedup.shingles import text_keys
+from skypile.kernels.mixing import categories, split
+from skypile.kernels.text.scripts import profile
 from skypile.stage import Kernel
 from skypile.tables import Table, field
 
@@ -22,7 +22,7 @@ MARKS = Table(
             field("exact_high", pa.int64()),  # 128-bit key of the edited text, as dedup's
             field("exact_low", pa.int64()),
             field("edited_chars", pa.int64()),  # code points, line ends among them
-            field("site", pa.int64()),  # unit keys (skypile.kernels.split); where one has no
+            field("site", pa.int64()),  # unit keys (skypile.kernels.mixing.split); where one has no
             field("repository", pa.int64()),  # name, the next does: site and repository go over to
             field("work", pa.int64()),  # the work, a work without title to its address, then its id
             field("language", pa.string(), nullable=True),  # as stage language has it

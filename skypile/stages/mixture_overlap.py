@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from skypile.kernels import ngrams
-from skypile.kernels.jaccard import distinct_sets
+from skypile.kernels.decontamination import ngrams
+from skypile.kernels.dedup.jaccard import distinct_sets
 from skypile.stage import Kernel, TextMapper
 
 if TYPE_CHECKING:

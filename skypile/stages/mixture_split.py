@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skypile.kernels import categories, split
+from skypile.kernels.mixing import categories, split
 from skypile.stage import SourceFacts
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from skypile.kernels import personal
-from skypile.kernels.scripts import wide_chars
+from skypile.kernels.personal_data import personal
+from skypile.kernels.text.scripts import wide_chars
 from skypile.stage import WriteKernel
 from skypile.tables import CORPUS
 

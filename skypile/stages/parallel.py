@@ -10,7 +10,7 @@ Thresholds are settings of `relate`: a pair that is bad itself must not cost ano
 so duplicates are looked for among what passes. They recompute no measure.
 
 Left out: sentence alignment within a paragraph, mining pairs from text that is not paired, and
-meaning (`skypile.kernels.pair_checks`).
+meaning (`skypile.kernels.parallel.pair_checks`).
 """
 
 from collections import Counter
@@ -21,13 +21,14 @@ from typing import Any
 import pyarrow as pa
 
 from skypile.errors import ConfigError
-from skypile.kernels import language, streams
-from skypile.kernels.ids import doc_id, payload_digest, text_digest
-from skypile.kernels.pages import host_of, printable_url
-from skypile.kernels.pair_formats import COLUMNS, FORMATS, Pair, PairItem, PairSlice
-from skypile.kernels.pair_text import Template, chinese_first
-from skypile.kernels.ready import Reject
-from skypile.kernels.scripts import wide_chars
+from skypile.kernels.parallel.pair_formats import COLUMNS, FORMATS, Pair, PairItem, PairSlice
+from skypile.kernels.parallel.pair_text import Template, chinese_first
+from skypile.kernels.reading import streams
+from skypile.kernels.reading.ids import doc_id, payload_digest, text_digest
+from skypile.kernels.reading.pages import host_of, printable_url
+from skypile.kernels.ready_texts.ready import Reject
+from skypile.kernels.text import language
+from skypile.kernels.text.scripts import wide_chars
 from skypile.reads import NO_HINTS, Hints, Read, Row
 from skypile.settings import setting
 from skypile.stage import Cut, Kernel, Measure, Relate, Stage

@@ -4,11 +4,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from skypile.kernels import language
-from skypile.kernels.anchors import anchors
-from skypile.kernels.pair_checks import compare
-from skypile.kernels.pair_text import Template, chinese_first
-from skypile.kernels.shingles import text_keys
+from skypile.kernels.dedup.shingles import text_keys
+from skypile.kernels.parallel.anchors import anchors
+from skypile.kernels.parallel.pair_checks import compare
+from skypile.kernels.parallel.pair_text import Template, chinese_first
+from skypile.kernels.text import language
 from skypile.stage import Kernel
 from skypile.tables import Table, field
 
@@ -23,7 +23,7 @@ PAIRS = Table(
             field("chinese_prob", pa.float32()),
             # Of the Chinese side's Han characters: those in use in that form alone.
             field("traditional_share", pa.float32()),
-            field("english_length", pa.float64()),  # in English letters (kernels.anchors)
+            field("english_length", pa.float64()),  # in English letters (kernels.parallel.anchors)
             field("chinese_length", pa.float64()),
             field("length_deviation", pa.float64()),  # standard deviations; > 0: Chinese is longer
             field("english_sentences", pa.int32()),

@@ -18,8 +18,8 @@ from typing import Any
 
 from skypile.errors import SkypileError
 from skypile.files import Root
-from skypile.kernels import mixture
-from skypile.kernels.categories import CATEGORIES, MAIN, STEM
+from skypile.kernels.mixing import mixture
+from skypile.kernels.mixing.categories import CATEGORIES, MAIN, STEM
 from skypile.manifests import FileEntry
 from skypile.settings import did_you_mean, setting
 from skypile.stage import Derive, Derived, Stage

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from skypile.errors import SkypileError
-from skypile.kernels.categories import CATEGORIES, PARTITIONS
+from skypile.kernels.mixing.categories import CATEGORIES, PARTITIONS
 from skypile.objects import have, parse_object
 
 FORMAT, VERSION = "skypile-shard", 1

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from skypile import artifacts
 from skypile.fits.names import LM_KIND, REFERENCE_KIND
-from skypile.kernels.perplexity import PERCENTILES, bins, buckets, histogram_cutoffs
+from skypile.kernels.quality.perplexity import PERCENTILES, bins, buckets, histogram_cutoffs
 from skypile.settings import setting
 from skypile.stage import Cut, Kernel, Measure, Model, Relate, Related, Stage
 from skypile.stages.quality_models import Models

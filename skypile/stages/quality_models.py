@@ -7,9 +7,9 @@ import pyarrow as pa
 from skypile import artifacts
 from skypile.errors import SkypileError
 from skypile.fits import names
-from skypile.kernels.perplexity import Scorer, make_scorer
-from skypile.kernels.reference import make_classifier
-from skypile.kernels.textnorm import han_fold
+from skypile.kernels.quality.perplexity import Scorer, make_scorer
+from skypile.kernels.quality.reference import make_classifier
+from skypile.kernels.text.textnorm import han_fold
 from skypile.stage import Model
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from skypile.kernels.formats import Slice
-from skypile.kernels.ready_rows import ReadyRows, Row
+from skypile.kernels.ready_texts.formats import Slice
+from skypile.kernels.ready_texts.ready_rows import ReadyRows, Row
 from skypile.reads import NO_HINTS, Hints
 
 

@@ -1,7 +1,7 @@
 """Signals and rules (Gopher, C4, FineWeb, ChineseWebText), and lists of blocked addresses.
 
 The paper names filters of quality without their numbers; these are the field's. `measure` stores
-the statistics of every document (`skypile.kernels.signals`), `cut` drops by the profiles of rules
+the statistics of every document (`kernels.quality.signals`), `cut` drops by the profiles of rules
 that the settings name for a language, and pages whose address is on a block list. With the default
 settings nothing is dropped: the numbers are there to look at first.
 
@@ -19,12 +19,12 @@ from skypile import artifacts
 from skypile.blocklists import KIND, load
 from skypile.errors import ConfigError
 from skypile.files import read_text
-from skypile.kernels import rules
-from skypile.kernels.blocklist import REASONS, Arrays, BlockList
-from skypile.kernels.flagged import NONE, FlaggedWords, parse
-from skypile.kernels.rules import PROFILES
-from skypile.kernels.signal_table import SCHEMA
-from skypile.kernels.signals import measure
+from skypile.kernels.quality import rules
+from skypile.kernels.quality.blocklist import REASONS, Arrays, BlockList
+from skypile.kernels.quality.flagged import NONE, FlaggedWords, parse
+from skypile.kernels.quality.rules import PROFILES
+from skypile.kernels.quality.signal_table import SCHEMA
+from skypile.kernels.quality.signals import measure
 from skypile.settings import setting
 from skypile.stage import Cut, Kernel, Measure, Stage
 from skypile.tables import Table, field, verdict_rows

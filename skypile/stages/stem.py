@@ -19,8 +19,8 @@ from skypile import artifacts
 from skypile.errors import SkypileError
 from skypile.fits.names import CLASSIFIER, STEM_KIND, fold_digest
 from skypile.fits.names import STEM as MODEL
-from skypile.kernels.stem import Marks, combined, make_classifier, marks, rule_score
-from skypile.kernels.textnorm import han_fold
+from skypile.kernels.quality.stem import Marks, combined, make_classifier, marks, rule_score
+from skypile.kernels.text.textnorm import han_fold
 from skypile.settings import setting
 from skypile.stage import Cut, Kernel, Measure, Model, Stage
 from skypile.tables import Table, field, verdict_rows

@@ -1,6 +1,6 @@
 """Token shards (Skywork 3.6): the finished corpus as what a trainer reads, one folder a domain.
 
-`skypile.kernels.shards` says how documents are ordered and cut. A document's tokens end with the
+`kernels.tokenizer.shards` says how documents are ordered and cut. A document's tokens end with the
 end-of-document token, and sit in exactly one shard; that none is lost or doubled is checked here,
 at the end of the stage, from sums taken when documents were encoded and when shards were written.
 A shard has about `shard_tokens` tokens at most: cuts are by key, so sizes vary as samples do, and a
@@ -21,9 +21,9 @@ from skypile.builds import Build, BuildInput, Built, BuiltFile
 from skypile.errors import BalanceError, InputError
 from skypile.files import Root
 from skypile.fits.names import TOKENIZER_FAST, TOKENIZER_KIND, TOKENIZER_MODEL
-from skypile.kernels.encode import open_model
-from skypile.kernels.shards import Layout, layout, shard_bounds
-from skypile.kernels.sp_model import read_model
+from skypile.kernels.tokenizer.encode import open_model
+from skypile.kernels.tokenizer.shards import Layout, layout, shard_bounds
+from skypile.kernels.tokenizer.sp_model import read_model
 from skypile.parts import PartFiles
 from skypile.settings import setting
 from skypile.shards import INDEX, MANIFEST, TOKENIZER, domain_manifest, index

@@ -18,8 +18,8 @@ from skypile import artifacts
 from skypile.builds import BuiltFile
 from skypile.files import Root
 from skypile.hashing import HashingWriter
-from skypile.kernels.encode import make_encoder
-from skypile.kernels.shards import (
+from skypile.kernels.tokenizer.encode import make_encoder
+from skypile.kernels.tokenizer.shards import (
     END,
     FENCE,
     ROW,

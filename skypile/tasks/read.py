@@ -6,7 +6,7 @@ from typing import Any
 
 from skypile.errors import InputError
 from skypile.hashing import SliceReader
-from skypile.kernels.ids import doc_id, sampled, text_digest
+from skypile.kernels.reading.ids import doc_id, sampled, text_digest
 from skypile.plan import Slice
 from skypile.reads import Row
 from skypile.tables import DOCUMENTS, READ_LOG, RECORDS, Table

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.code import GO, load, measured, what_it_is
-from skypile.kernels.code_languages import DATA_FORMATS, language_of
+from skypile.kernels.code.code_languages import DATA_FORMATS, language_of
 from skypile.stages.code import Config
 
 

@@ -10,7 +10,7 @@ import pytest
 from bench import fuzz
 from bench.fuzz_seeds import TARGETS
 from bench.fuzz_targets import Check, Finding, Target, packed
-from skypile.kernels import personal
+from skypile.kernels.personal_data import personal
 
 QUICK = [t for t in TARGETS if t.name in ("warc", "charset", "config", "manifests", "shards")]
 

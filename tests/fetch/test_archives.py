@@ -18,7 +18,7 @@ from skypile.errors import SkypileError
 from skypile.fetch.archives import Wish, fetch
 from skypile.fetch.http import Client, FetchError, Manners
 from skypile.fetch.index import Query, fetch_index
-from skypile.kernels.warc import WarcReader
+from skypile.kernels.reading.warc import WarcReader
 from tests.crawl_server import (
     CRAWL,
     PAGES,

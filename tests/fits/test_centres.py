@@ -13,8 +13,8 @@ from skypile.fits.centres import CentreSettings, fit_centres
 from skypile.fits.names import CENTRE_TABLE, COMPONENTS
 from skypile.fits.vectors import VectorSettings, fit_vectors
 from skypile.kernels.arrow import utf8
-from skypile.kernels.recurrence import assign
-from skypile.kernels.vectors import Vectoriser
+from skypile.kernels.distribution.recurrence import assign
+from skypile.kernels.distribution.vectors import Vectoriser
 from skypile.stages.distribution import Config as Distribution
 from skypile.stages.distribution import validate
 from tests.stages.test_distribution import NOTICES, PAGES

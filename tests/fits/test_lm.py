@@ -18,7 +18,7 @@ import pytest
 from skypile import artifacts, lmplz
 from skypile.fits.lm import FitError, LmSettings, fit_lm
 from skypile.fits.names import LM, SP_MODEL
-from skypile.kernels.perplexity import Scorer, make_scorer, make_tokeniser
+from skypile.kernels.quality.perplexity import Scorer, make_scorer, make_tokeniser
 
 REPO = Path(__file__).parent.parent.parent
 RARE = {"character_coverage": 0.99, "heldout_fraction": 0.0}

@@ -10,8 +10,8 @@ from skypile import artifacts
 from skypile.errors import InputError
 from skypile.fits.names import CLASSIFIER
 from skypile.fits.reference import Page, ReferenceSettings, fit_reference
-from skypile.kernels.reference import make_classifier
-from skypile.kernels.textnorm import han_fold
+from skypile.kernels.quality.reference import make_classifier
+from skypile.kernels.text.textnorm import han_fold
 
 SMALL = ReferenceSettings(
     hash_buckets=2000, chunk_tokens=40, min_chunk_tokens=10, heldout_fraction=0.3

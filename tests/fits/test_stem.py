@@ -10,8 +10,8 @@ from skypile import artifacts
 from skypile.errors import InputError
 from skypile.fits.names import CLASSIFIER, STEM_KIND
 from skypile.fits.stem import StemSettings, fit_stem
-from skypile.kernels.stem import make_classifier
-from skypile.kernels.textnorm import han_fold
+from skypile.kernels.quality.stem import make_classifier
+from skypile.kernels.text.textnorm import han_fold
 
 NAMES = {"en": ["Anna", "Tom", "Mary", "Li"], "zh": list("芳明红刚")}
 THINGS = {"en": ["apples", "eggs", "books", "coins"], "zh": ["苹果", "鸡蛋", "书本", "硬币"]}

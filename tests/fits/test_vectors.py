@@ -16,7 +16,7 @@ from skypile.fits import vectors as fits
 from skypile.fits.names import COMPONENTS
 from skypile.fits.vectors import VectorSettings, fit_vectors, randomised_svd
 from skypile.kernels.arrow import utf8
-from skypile.kernels.vectors import Vectoriser
+from skypile.kernels.distribution.vectors import Vectoriser
 
 SMALL = VectorSettings(bits=12, dims=16, word_dims=0, min_units=2, oversampling=8)
 TOPICS = {

@@ -21,7 +21,7 @@ from skypile.config import from_table
 from skypile.driver import run_config
 from skypile.errors import ConfigError
 from skypile.files import Root
-from skypile.kernels.code_languages import LANGUAGES
+from skypile.kernels.code.code_languages import LANGUAGES
 from skypile.ledger import Ledger
 from skypile.lineage import Lineage
 from skypile.manifests import CORPUS, Manifests

@@ -12,7 +12,7 @@ from skypile.config import Config as RunConfig
 from skypile.config import from_table
 from skypile.driver import run_config
 from skypile.errors import ConfigError
-from skypile.kernels.shingles import line_hashes
+from skypile.kernels.dedup.shingles import line_hashes
 from skypile.ledger import Ledger
 from skypile.manifests import CORPUS
 from skypile.pipeline import all_stages

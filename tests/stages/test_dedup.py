@@ -13,7 +13,7 @@ import pytest
 from skypile.config import from_table
 from skypile.driver import run_config
 from skypile.errors import ConfigError
-from skypile.kernels.jaccard import jaccard, shingle_sets
+from skypile.kernels.dedup.jaccard import jaccard, shingle_sets
 from skypile.ledger import Ledger
 from skypile.manifests import CORPUS
 from skypile.pipeline import all_stages
@@ -292,8 +292,8 @@ def test_work_on_the_clustering_measures_nothing_again() -> None:
 
     dedup = next(s for s in all_stages() if s.name == "dedup")
     measured = _kernel_closure(dedup.code("measure"))
-    assert {"skypile.kernels.minhash", "skypile.kernels.tokens"} <= measured
-    assert "skypile.kernels.components" not in measured
+    assert {"skypile.kernels.dedup.minhash", "skypile.kernels.text.tokens"} <= measured
+    assert "skypile.kernels.dedup.components" not in measured
     assert dedup.code("relate") == dedup.code("cut") == "skypile.stages.dedup"
 
 
@@ -302,4 +302,4 @@ def test_the_module_that_verifies_is_part_of_the_fingerprint() -> None:
 
     found = _kernel_closure("skypile.stages.dedup")
     parts = {f"skypile.stages.dedup_{part}" for part in ("components", "pairs", "verify")}
-    assert parts | {"skypile.kernels.jaccard"} <= found
+    assert parts | {"skypile.kernels.dedup.jaccard"} <= found

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skypile.kernels import minhash
+from skypile.kernels.dedup import minhash
 from skypile.stages.dedup import Config
 from skypile.stages.dedup_signatures import make_measure_kernel
 

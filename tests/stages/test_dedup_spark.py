@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skypile.kernels.components import components
+from skypile.kernels.dedup.components import components
 from skypile.stages.dedup_components import linked, whole_groups
 from skypile.stages.dedup_pairs import Verify, settle
 

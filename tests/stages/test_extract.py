@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skypile.kernels.pages import host_of, parse_timestamp
+from skypile.kernels.reading.pages import host_of, parse_timestamp
 from skypile.settings import build
 from skypile.stages.extract import STAGE, Config, ExtractKernel, judge, make_cut_kernel
 from skypile.tables import DOCUMENTS, RECORDS

@@ -8,7 +8,7 @@ import pytest
 from skypile.blocklists import compile_lists
 from skypile.errors import ConfigError
 from skypile.files import Root
-from skypile.kernels import language
+from skypile.kernels.text import language
 from skypile.settings import build
 from skypile.stages.extract import Config, ExtractKernel, validate
 from skypile.stages.extract_gate import Gate, Wanted

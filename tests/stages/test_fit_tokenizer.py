@@ -11,7 +11,7 @@ import pytest
 from skypile import artifacts, shards
 from skypile.errors import InputError
 from skypile.fits.tokenizer import Counts, TokenizerSettings, extend_base, train_base
-from skypile.kernels.segment import count_words
+from skypile.kernels.tokenizer.segment import count_words
 from skypile.lineage import Lineage
 from skypile.manifests import CORPUS, Manifests
 from skypile.run import Run

@@ -19,7 +19,7 @@ from skypile.config import Config as RunConfig
 from skypile.config import from_table
 from skypile.driver import run_config
 from skypile.errors import ConfigError, InputError, RejectBudgetError
-from skypile.kernels.warc import record_boundaries
+from skypile.kernels.reading.warc import record_boundaries
 from skypile.ledger import Ledger
 from skypile.pipeline import all_stages
 from skypile.reads import Hints
@@ -168,7 +168,7 @@ def test_parquet_in_memory_and_spooled(monkeypatch: pytest.MonkeyPatch) -> None:
     pq.write_table(table, out, row_group_size=2)
     hints = Hints(fields={"text": "content", "url": "meta.link", "date": "when"})
     in_memory = read(out.getvalue(), "parquet", hints=hints)
-    monkeypatch.setattr("skypile.kernels.formats.SPOOL_BYTES", 100)
+    monkeypatch.setattr("skypile.kernels.ready_texts.formats.SPOOL_BYTES", 100)
     assert read(out.getvalue(), "parquet", hints=hints) == in_memory
     records, documents, _ = in_memory
     assert [r["reason"] for r in records] == [None, "missing_field", None, "empty"]

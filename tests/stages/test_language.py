@@ -11,7 +11,7 @@ import pytest
 
 from skypile.config import from_table
 from skypile.errors import ConfigError
-from skypile.kernels.language import LID_SHA256, shipped_model
+from skypile.kernels.text.language import LID_SHA256, shipped_model
 from skypile.pipeline import all_stages
 from skypile.settings import build
 from skypile.stages.language import (

@@ -15,7 +15,7 @@ from skypile.config import from_table
 from skypile.driver import run_config
 from skypile.errors import ConfigError, SkypileError
 from skypile.gc import collect
-from skypile.kernels import split
+from skypile.kernels.mixing import split
 from skypile.ledger import Ledger
 from skypile.pipeline import all_stages
 from skypile.stage import SourceFacts

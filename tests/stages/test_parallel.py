@@ -20,7 +20,7 @@ from skypile.stages.parallel import STAGE, Config, ParallelKernel
 from skypile.stages.parallel_fates import CHECKS, failed
 from skypile.stages.parallel_measure import make_measure_kernel
 from skypile.tables import DOCUMENTS, READ_LOG, RECORDS
-from tests.kernels.test_gale_church import EN, ZH, ZHT
+from tests.kernels.parallel.test_gale_church import EN, ZH, ZHT
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

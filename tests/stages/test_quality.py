@@ -17,8 +17,8 @@ from skypile.driver import run_config
 from skypile.errors import ConfigError, InputError, SkypileError
 from skypile.fits.lm import LmSettings, fit_lm
 from skypile.fits.reference import Page, ReferenceSettings, fit_reference
-from skypile.kernels.perplexity import cutoffs
-from skypile.kernels.textnorm import han_fold
+from skypile.kernels.quality.perplexity import cutoffs
+from skypile.kernels.text.textnorm import han_fold
 from skypile.ledger import Ledger
 from skypile.pipeline import all_stages
 from skypile.settings import build
@@ -404,6 +404,6 @@ def test_work_on_fitting_measures_nothing_again() -> None:
     from skypile.stages.quality import STAGE
 
     closure = _kernel_closure(STAGE.code("measure"))
-    assert "skypile.kernels.perplexity" in closure
+    assert "skypile.kernels.quality.perplexity" in closure
     assert not closure & {"skypile.fits.lm", "skypile.fits.reference", "skypile.stages.fit_lm"}
     assert "skypile.fits.lm" in _kernel_closure("skypile.stages.fit_lm")

@@ -9,8 +9,8 @@ import pytest
 from skypile.blocklists import compile_lists
 from skypile.errors import ConfigError, InputError
 from skypile.files import Root
-from skypile.kernels.signal_table import SCHEMA
-from skypile.kernels.signals import measure
+from skypile.kernels.quality.signal_table import SCHEMA
+from skypile.kernels.quality.signals import measure
 from skypile.settings import build
 from skypile.stages.signals import (
     SIGNALS,

@@ -19,7 +19,7 @@ from skypile.stage import Model
 from skypile.stages.fit_stem import Config as FitConfig
 from skypile.stages.stem import STEM_MARKS, Config, make_cut_kernel, make_measure_kernel, validate
 from tests.fits.test_stem import SETTINGS, exercise, news
-from tests.kernels.test_stem import ENGLISH, STATUTE, TRADITIONAL
+from tests.kernels.quality.test_stem import ENGLISH, STATUTE, TRADITIONAL
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

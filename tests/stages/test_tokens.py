@@ -15,7 +15,7 @@ from skypile import shards
 from skypile.config import Config
 from skypile.errors import BalanceError, ConfigError, InputError, SkypileError
 from skypile.gc import collect
-from skypile.kernels.shards import keys_of
+from skypile.kernels.tokenizer.shards import keys_of
 from skypile.reader import RunReader
 from skypile.run import Run
 from skypile.shards import domains_of, shards_of

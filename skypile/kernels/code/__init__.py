@@ -1,0 +1,1 @@
+"""Source code: its archives, languages, origin, licences, shares."""

@@ -1,0 +1,1 @@
+"""Benchmarks' items in a corpus: their n-grams, and where they stand in a text."""

@@ -1,0 +1,1 @@
+"""MinHash deduplication: shingles, signatures, buckets, verified pairs, components."""

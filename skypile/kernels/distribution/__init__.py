@@ -1,0 +1,1 @@
+"""Semantic distribution filtering: blocks, their vectors, how often what they say recurs."""

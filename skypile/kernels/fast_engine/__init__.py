@@ -1,0 +1,1 @@
+"""A page to text with the own engine: one scan, features of blocks, trees."""

@@ -1,0 +1,1 @@
+"""Parallel text: pair formats, alignment by length, anchors, checks of pairs."""

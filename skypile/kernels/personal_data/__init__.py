@@ -1,0 +1,1 @@
+"""Personal data, masked in linear time: candidates, checks, what surrounds them."""

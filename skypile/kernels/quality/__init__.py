@@ -1,0 +1,1 @@
+"""Quality: rules and signals, block lists, perplexity, the reference classifier, STEM."""

@@ -1,0 +1,1 @@
+"""Bytes to records: containers, WARC and ARC, HTTP, charsets, pages, ids."""

@@ -1,0 +1,1 @@
+"""What all stages ask of a text: code points, scripts, language, tokens, forms, dates, URLs."""

@@ -1,0 +1,1 @@
+"""The tokenizer: BPE vocabulary, the SentencePiece model, encoding, shards."""

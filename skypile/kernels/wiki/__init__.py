@@ -1,0 +1,1 @@
+"""Wikipedia dumps: XML read as a stream, wikitext to text, templates, what articles cite."""
