@@ -184,7 +184,7 @@ fuzz: install  ## hostile input, led by coverage, so many seconds (SECONDS=3600,
 	@test -x .venv-fuzz/bin/python || $(PYTHON) -m venv .venv-fuzz
 	@.venv-fuzz/bin/python -c 'import pathlib, sys, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "base.pth").write_text(sys.argv[1])' \
 	  "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
-	@.venv-fuzz/bin/pip install --quiet --disable-pip-version-check -r bench/fuzz.txt
+	@.venv-fuzz/bin/pip install --quiet --disable-pip-version-check -r bench/fuzz/requirements.txt
 	@$(PY) -m bench.fuzz --python .venv-fuzz/bin/python --seconds $(SECONDS) $(TARGETS)
 
 bench-skew: install java  ## a million files, 20,000 parts, a document of 500 MB, one host, one cluster (ARGS=files)

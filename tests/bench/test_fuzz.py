@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import fuzz
-from bench.fuzz_seeds import TARGETS
-from bench.fuzz_targets import Check, Finding, Target, packed
+from bench.fuzz.target import Check, Finding, Target, packed
+from bench.fuzz.targets import TARGETS
+from bench.fuzz.watch import Watch, mutator
 from skypile.kernels.personal_data import personal
-
-QUICK = [t for t in TARGETS if t.name in ("warc", "charset", "config", "manifests", "shards")]
 
 
 def planted(data: bytes) -> None:
@@ -31,18 +29,18 @@ def target_of(check: Check, seeds: Iterable[bytes] = (b"a<b>c", b"d!")) -> Targe
 
 
 @pytest.fixture
-def watch(tmp_path: Path) -> fuzz.Watch:
-    return fuzz.Watch(target_of(planted), tmp_path, tmp_path)
+def watch(tmp_path: Path) -> Watch:
+    return Watch(target_of(planted), tmp_path, tmp_path)
 
 
-@pytest.mark.parametrize("target", QUICK, ids=lambda t: t.name)
+@pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.name)
 def test_valid_inputs_are_no_findings(target: Target, tmp_path: Path) -> None:
     check = target.make(tmp_path)
     for seed in target.seeds():
         check(seed)
 
 
-def test_a_crash_is_kept_and_cut_down(watch: fuzz.Watch, tmp_path: Path) -> None:
+def test_a_crash_is_kept_and_cut_down(watch: Watch, tmp_path: Path) -> None:
     watch.one(b"some text before <b> and more of it behind! and an end")
     watch.one(b"nothing")
     watch.minimise(10)
@@ -54,7 +52,7 @@ def test_a_crash_is_kept_and_cut_down(watch: fuzz.Watch, tmp_path: Path) -> None
     assert watch.executions == 2
 
 
-def test_an_input_that_takes_too_long_is_kept(watch: fuzz.Watch, tmp_path: Path) -> None:
+def test_an_input_that_takes_too_long_is_kept(watch: Watch, tmp_path: Path) -> None:
     watch.one(b"slow")
     watch.one(b"fast")
     assert watch.kinds == {"slow": 1}
@@ -65,13 +63,13 @@ def test_time_that_grows_with_the_square_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr(fuzz.time, "process_time", lambda: clock[0])
+    monkeypatch.setattr(time, "process_time", lambda: clock[0])
 
     def of_power(power: float) -> dict[str, int]:
         def check(data: bytes) -> None:
             clock[0] += (len(data) / (1 << 18)) ** power
 
-        watch = fuzz.Watch(target_of(check), tmp_path, tmp_path)
+        watch = Watch(target_of(check), tmp_path, tmp_path)
         watch.growth([b"abcdefgh"], 0.3)
         return watch.kinds
 
@@ -80,7 +78,7 @@ def test_time_that_grows_with_the_square_is_found(
 
 
 def test_the_mutator_takes_inputs_apart_where_they_have_seams() -> None:
-    mutate = fuzz.mutator(target_of(planted, [b"<p>one<b>two"]))
+    mutate = mutator(target_of(planted, [b"<p>one<b>two"]))
     made = {mutate(b"<p>one<b>two", 200, seed, lambda data, most: data) for seed in range(300)}
     assert all(len(m) <= 200 for m in made)
     assert {b"<p>one", b"one<b>two"} & made

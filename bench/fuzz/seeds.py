@@ -1,12 +1,11 @@
-"""Valid inputs that `bench.fuzz` begins with, written for the purpose, and the list of targets."""
+"""Valid inputs that the fuzzer begins with, written for the purpose."""
 
 import gzip
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import fuzz_targets as targets
-from bench.fuzz_targets import Target
+from bench.fuzz.records import READY
 
 ENGLISH = (
     "The bridge over the river was closed for the whole of the winter, and the people of the two "
@@ -90,7 +89,7 @@ def archives() -> Iterator[bytes]:
     yield first + version + b"\n" + line + block + b"\n"
 
 
-def _after(count: int, inputs: Callable[[], Iterator[bytes]], choices: int) -> Iterator[bytes]:
+def after(count: int, inputs: Callable[[], Iterator[bytes]], choices: int) -> Iterator[bytes]:
     """The inputs behind `count` bytes of choice."""
     for number, data in enumerate(inputs()):
         for choice in range(choices):
@@ -155,7 +154,7 @@ def files() -> Iterator[bytes]:
         "pairs_jsonl": pair.encode(),
         "document_pairs": pair.encode(),
     }
-    for number, (_, format, said) in enumerate(targets.READY):
+    for number, (_, format, said) in enumerate(READY):
         data = nested.encode() * 2 if "fields" in said else of[format]
         yield bytes([number]) + data
         yield bytes([number]) + gzip.compress(data, mtime=0)
@@ -212,7 +211,7 @@ def urls() -> Iterator[bytes]:
 
 def configurations() -> Iterator[bytes]:
     """Those of conf/, and a small one."""
-    for path in sorted((Path(__file__).resolve().parent.parent / "conf").glob("*.toml")):
+    for path in sorted((Path(__file__).resolve().parents[2] / "conf").glob("*.toml")):
         if path.stat().st_size < 1 << 14 and b"[[sources]]" in path.read_bytes():
             yield path.read_bytes()
     yield (
@@ -231,52 +230,3 @@ def damaged(make: Callable[[Path], dict[str, bytes]]) -> Callable[[], Iterator[b
                 yield bytes([number]) + data
 
     return inputs
-
-
-_TAGS = (
-    *(b"<div>", b"</div>", b"<p>", b"<table>", b"<tr>", b"<td>", b"<pre>", b"<code>", b"<math>"),
-    *(b"<ul>", b"<li>", b"<script>", b"<!--", b"-->", b"<title>", b"<svg>", b"<template>", b"<a "),
-    *(b"&amp;", b"&#x110000;", b"<textarea>", b"<noscript>", b"<frameset>", b"<br>", b"<h1>"),
-)
-_HEADS = (
-    *(b"WARC/1.0\r\n", b"Content-Length: ", b"\r\n\r\n", b"WARC-Type: response\r\n", b"-1"),
-    *(b"Transfer-Encoding: chunked\r\n", b"Content-Encoding: gzip\r\n", b"HTTP/1.1 200\r\n"),
-    *(
-        b"Content-Encoding: br\r\n",
-        b"filedesc://",
-        b"99999999999999999999",
-        b"\xff",
-        b"ffffffff\r\n",
-    ),
-)
-_TOML = (
-    *(b" = nan", b" = inf", b"[", b"]]", b'"""', b"\\u0000", b" = {}", b" = []", b"1e999", b"-0.0"),
-    *(b"2023-06-30", b"07:32:00", b"0x", b'""', b"true", b"\n[[sources]]\n", b"\n[plan]\n"),
-)
-_JSON = (b"null", b"{}", b"[]", b"-1", b'""', b"1e999", b'"../../x"', b"true", b"NaN", b"\\ud800")
-_PERSON = (
-    *(b"@", b"13812345678", b"8.8.8.8", b"%40", b"+86", b"tel", "电话".encode(), b"::", b"%25"),
-    *(b"11010519491231002X", b"4111111111111111", b"<EMAIL>", b"%", "＠".encode(), b"."),
-)
-_ODD = ("\u2581".encode(), "\u200d".encode(), b"\x00", b"\x1e", b"\xed\xa0\x80", b"\n\n", b"</s>")
-_TAG, _LINE, _ITEM = rb"(?=<)|(?<=>)", rb"(?<=\n)", rb"(?<=[,:\[\]{}\n])"
-_WORD = rb"(?<=[\s@./%-])|(?<=[\x80-\xff])(?=[\x00-\x7f])"
-
-TARGETS = (
-    Target("warc", targets.warc, lambda: _after(2, archives, 5), _LINE, _HEADS, seconds=1),
-    Target("extract", targets.extract, lambda: _after(1, archives, 3), _LINE, (*_HEADS, *_TAGS)),
-    Target(
-        "charset", targets.charset, charsets, _TAG, (b"charset=", b"\x1b$B", b"~{", b"\xfe\xff")
-    ),
-    Target("html", targets.page("html"), pages, _TAG, _TAGS, seconds=4),
-    Target("fast", targets.page("fast"), pages, _TAG, _TAGS, guided=False),
-    Target("ready", targets.ready, files, _ITEM, (*_JSON, b"<tu>", b"{{", b"}}", b"[[", b"{|")),
-    Target("parquet", targets.parquet, lambda: [targets.parquet_seed()], rb"(?<=\x00)", ()),
-    Target("rules", targets.rules, texts, _WORD, _ODD, guided=False),
-    Target("mask", targets.mask, personal, _WORD, _PERSON, most=1 << 12, guided=False),
-    Target("blocklist", targets.blocklist, urls, _WORD, (b"xn--", b"%2e", b"[", b"]", b"//", b":")),
-    Target("config", targets.config, configurations, _LINE, _TOML),
-    Target("manifests", targets.manifests, damaged(targets._valid_run), _ITEM, _JSON),
-    Target("shards", targets.shards, damaged(targets._valid_shards), _ITEM, _JSON),
-    Target("tokenizer", targets.tokenizer, texts, _WORD, _ODD, guided=False),
-)

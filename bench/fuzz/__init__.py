@@ -1,0 +1,1 @@
+"""Fuzzing: hostile input, led by coverage, against laws that hold for every input (`make fuzz`)."""
