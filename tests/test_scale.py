@@ -10,13 +10,14 @@ import pytest
 REPO = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(scope="module")
-def scale() -> Any:
+@pytest.fixture
+def scale(monkeypatch: pytest.MonkeyPatch) -> Any:
     spec = importlib.util.spec_from_file_location("scale", REPO / "scripts/scale.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["scale"] = module  # dataclasses look there for their module
+    monkeypatch.syspath_prepend(str(REPO / "scripts"))  # as for a script that is run
     spec.loader.exec_module(module)
     return module
 
