@@ -164,10 +164,17 @@ def make_crawl(data: Path, folder: Path, copies: int) -> int:
 
 
 def _members(data: bytes) -> Iterator[bytes]:
-    while data:
-        inflate = zlib.decompressobj(31)
-        yield inflate.decompress(data) + inflate.flush()
-        data = inflate.unused_data
+    """What each gzip member holds. Fed in pieces: zlib copies all that is behind a member's end."""
+    view, at = memoryview(data), 0
+    while at < len(view):
+        inflate, parts = zlib.decompressobj(31), []
+        while not inflate.eof:
+            piece = view[at : at + (1 << 16)]
+            if not piece:
+                raise ValueError("the last member has no end")
+            parts.append(inflate.decompress(piece))
+            at += len(piece) - len(inflate.unused_data)
+        yield b"".join(parts)
 
 
 def config_of(folder: Path, stages: tuple[str, ...], engine: str, cores: int) -> Path:
