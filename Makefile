@@ -259,12 +259,15 @@ bench-pipeline: install java  ## WARC files to deduplicated documents beside dat
 	@$(PY) -m bench.pipeline --data $(SHARED)/data
 	@$(PY) -m bench.pipeline --data $(SHARED)/data --cores 2
 
-.PHONY: bench-kernels bench-endurance
+.PHONY: bench-kernels bench-endurance bench-growth
 bench-kernels: install java  ## every per-document piece on one core: documents/s, and where its time goes
 	@$(PY) -m bench.kernels --data $(SHARED)/data
 
 bench-endurance: install java  ## all stages on 31,000 real pages: the memory of every process over time
 	@$(PY) -m bench.endurance --data $(SHARED)/data
+
+bench-growth: install java  ## the crawl, 3 and 10 times as much: time, memory, slopes, Spark's own share
+	@$(PY) -m bench.growth --data $(SHARED)/data
 
 .PHONY: release-readers
 release-readers: install  ## what tests load a release with (datasets, polars, duckdb), in .venv-readers

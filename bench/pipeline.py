@@ -44,6 +44,8 @@ TARGETS = {"fast": 10.0, "trafilatura": 5.0}
 CGROUPS = Path("/sys/fs/cgroup")
 SAMPLE_SECONDS = 1.0
 FEW = 8  # pages, of which start-up is measured
+# As in conf/cluster.toml, a file or more in a part: for a demo's small ones opening files counts.
+PART_BYTES = 268_435_456
 _RULES = """
 [signals]
 profiles = { en = ["gopher", "c4", "fineweb"] }
@@ -177,15 +179,15 @@ def _members(data: bytes) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
-def config_of(folder: Path, stages: tuple[str, ...], engine: str, cores: int) -> Path:
+def config_of(
+    folder: Path, stages: tuple[str, ...], engine: str, cores: int, part_bytes: int = PART_BYTES
+) -> Path:
     """A configuration over a folder's crawl: conf/crawl.toml with these stages, or all it has."""
     text = (REPO / "conf/crawl.toml").read_text(encoding="utf8")
     out = folder / f"out-{engine}-{len(stages)}"
     text = text.replace('"../runs/crawl/out"', json.dumps(str(out)))
     text = text.replace('"../runs/crawl/input"', json.dumps(str(folder / "in")))
-    # Parts as in conf/cluster.toml, a file or more each: a demo's small ones start a process of
-    # extraction (seconds of imports) for every fifty pages.
-    text = text.replace("part_bytes = 2_097_152", "part_bytes = 268_435_456")
+    text = text.replace("part_bytes = 2_097_152", f"part_bytes = {part_bytes}")
     text = text.replace('"local[*]"', f'"local[{cores}]"')
     if stages:
         text = text.partition("[mixture]")[0]
@@ -197,9 +199,11 @@ def config_of(folder: Path, stages: tuple[str, ...], engine: str, cores: int) ->
     return path
 
 
-def ours(folder: Path, stages: tuple[str, ...], engine: str, cores: int) -> tuple[Took, Ledger]:
+def ours(
+    folder: Path, stages: tuple[str, ...], engine: str, cores: int, part_bytes: int = PART_BYTES
+) -> tuple[Took, Ledger]:
     """A run of skypile on a folder's crawl."""
-    config = config_of(folder, stages, engine, cores)
+    config = config_of(folder, stages, engine, cores, part_bytes)
     argv = [sys.executable, "-m", "skypile.cli", "run", "--config", str(config)]
     took = measured(argv, cores)
     return took, Ledger(str(config.with_suffix("")))
