@@ -141,7 +141,7 @@ def draw(seen: Watch, path: Path) -> None:
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots()
     minutes = [at / 60 for at, _ in seen.samples]
-    kinds = [kind for kind, _ in KINDS]
+    kinds = [*(kind for kind, _ in KINDS), "other"]  # a fit runs in a process of its own
     sums = [[sum(by.get(kind, ())) / 1024 for _, by in seen.samples] for kind in kinds]
     axes.stackplot(minutes, *sums, labels=kinds, alpha=0.85)
     axes.set(xlabel="minutes", ylabel="GB, proportional", title="Memory of a run, by process")
