@@ -37,7 +37,7 @@ def check_config(config: Config, master: str | None, console: Console) -> None:
         SkypileError: an input or a model is missing or unreadable, Java is missing, or memory
             cannot suffice.
     """
-    from skypile.spark import check_java
+    from skypile.jvm import check_java
 
     console.print(f"engine    {check_java()}", highlight=False)
     console.print(f"master    {master or config.spark.master}", highlight=False)

@@ -9,8 +9,6 @@ never enters the JVM. A corpus-wide stage is a DataFrame job on narrow rows keye
 import os
 import pickle
 import re
-import shutil
-import subprocess
 import sys
 import threading
 import uuid
@@ -26,7 +24,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import IntegerType, LongType, StringType, StructField, StructType
 
-from skypile import errors
+from skypile import errors, jvm
 from skypile.errors import SkypileError
 from skypile.parts import KEY_ROW_BITS, PartFiles
 from skypile.progress import NO_AMOUNT, Amount, Report, progress
@@ -38,45 +36,26 @@ R = TypeVar("R")
 POLL_SECONDS = 0.5
 
 
-def check_java() -> str:
-    """The Java that Spark would start, as it names itself.
-
-    Raises:
-        SkypileError: there is none, or it is older than 17.
-    """
-    home = os.environ.get("JAVA_HOME")
-    java = f"{home}/bin/java" if home else shutil.which("java")
-    advice = "install Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)"
-    if not java or not os.path.exists(java):
-        where = f"JAVA_HOME is {home}, which has no bin/java" if home else "no java on PATH"
-        raise SkypileError(f"Spark needs Java: {where}; {advice}")
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    version = re.search(r'version "(\d+)', said)
-    if not version or int(version.group(1)) < 17:
-        raise SkypileError(
-            f"Spark 4 needs Java 17 or newer, {java} says {said.strip()!r}; {advice}"
-        )
-    return said.splitlines()[0]
-
-
 def session(master: str, driver_memory: str, conf: Mapping[str, str]) -> SparkSession:
     """The Spark session: the one that runs, or a new one. Under `spark-submit` the master and the
     memory of the submission stand, and only `conf` is added.
     """
     builder = SparkSession.builder.appName("skypile")
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        check_java()
+        local = master.startswith("local")
+        jvm.check_java()
         builder = builder.master(master).config("spark.driver.memory", driver_memory)
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        if master.startswith("local"):
+        if local:
             os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
             builder = builder.config("spark.driver.host", "127.0.0.1")
         builder = builder.config("spark.ui.enabled", "false")
         builder = builder.config("spark.ui.showConsoleProgress", "false")
+        java_options = jvm.options() if local else []
         if not os.environ.get("SKYPILE_VERBOSE"):
             file = Path(__file__).with_name("log4j2.properties")
-            quiet = f"-Dlog4j2.configurationFile=file:{file}"
-            builder = builder.config("spark.driver.extraJavaOptions", quiet)
+            java_options.append(f"-Dlog4j2.configurationFile=file:{file}")
+        builder = builder.config("spark.driver.extraJavaOptions", " ".join(java_options))
     # Rows of shingles are long: without a bound in bytes 10,000 of them go to Python at a time.
     for key, value in {"spark.sql.execution.arrow.maxBytesPerBatch": "64m", **conf}.items():
         builder = builder.config(key, value)
