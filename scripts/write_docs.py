@@ -156,7 +156,8 @@ TRAINER = "`python -m model.train CONFIG`; `--set section.key=value` changes one
 EXIT_CODES = """
 `skypile COMMAND --help` says the same; `skypile --verbose COMMAND` adds tracebacks and Spark's own
 messages to errors. Exit codes: 0, done; 1, nothing was found, or what was asked
-for is not so; 2, the command, the configuration or the input cannot be meant.
+for is not so; 2, the command, the configuration or the input cannot be meant; 130,
+interrupted: the same command goes on from there.
 
 This page is made from the code by `make docs`; a test keeps it true.
 """.strip()

@@ -46,7 +46,7 @@ def options(
 
     Errors are one line on standard error: what, where, what to do. Exit codes: 0, done; 1, nothing
     was found, or what was asked for is not so; 2, the command, the configuration, the input or the
-    run is wrong.
+    run is wrong; 130, interrupted (Ctrl-C): the same command goes on from there.
     """
     if verbose:
         os.environ[VERBOSE] = "1"

@@ -11,11 +11,13 @@ import io
 import json
 import os
 import threading
+import time
 import zlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 from skypile.errors import SkypileError
@@ -28,6 +30,7 @@ from skypile.progress import transfer
 
 MANIFEST = "fetched.jsonl"
 _MAX_LIST_BYTES = 256 << 20
+_GRACE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,8 @@ def fetch(out: str, wish: Wish, client: Client, say: Callable[[str], None]) -> l
 
     Raises:
         FetchError: some could not be had; the others are there, and the next call goes on.
+        KeyboardInterrupt: interrupted, about a second ago; the client is stopped, and the next call
+            goes on with another one.
     """
     folder = folder_of(out)
     with held(Root(out), "fetch"):
@@ -150,32 +155,59 @@ def _fetch_all(
 ) -> list[str]:
     """What could not be had."""
     errors: list[str] = []
-    stop = threading.Event()
 
     with transfer("fetch") as report:
         tally = _Tally(len(due), report)
 
         def one(path: str) -> None:
-            if stop.is_set():
-                return
             try:
-                book.add(asdict(_one(folder, path, wish, client, tally)))
+                got = _one(folder, path, wish, client, tally)
+                client.go_on()
+                book.add(asdict(got))
             except FetchError as e:  # of this file; the others may be there
                 errors.append(str(e))
-            except BaseException:  # a full disk, an interrupt: no further ones
-                stop.set()
-                raise
 
-        with ThreadPoolExecutor(client.manners.connections) as pool:
-            running = [pool.submit(one, path) for path in due]
-            try:
-                for future in running:
-                    future.result()
-            except BaseException:
-                stop.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        _side_by_side(one, due, client)
     return errors
+
+
+def _side_by_side(work: Callable[[str], None], paths: Sequence[str], client: Client) -> None:
+    """Do the work on each path, on as many threads as there may be connections.
+
+    What a path raises, a full disk, stops all and is raised; an interrupt does, too. The threads
+    are no pool's, whose end would wait for a server that says nothing: who does not stop within
+    `_GRACE_SECONDS` is left behind, and writes nothing when it wakes.
+    """
+    due: SimpleQueue[str] = SimpleQueue()
+    done: SimpleQueue[BaseException | None] = SimpleQueue()
+    for path in paths:
+        due.put(path)
+
+    def take() -> None:
+        try:
+            while True:
+                work(due.get_nowait())
+                done.put(None)
+        except Empty:
+            pass
+        except BaseException as e:
+            done.put(e)
+
+    count = min(client.manners.connections, len(paths))
+    threads = [Thread(target=take, name=f"fetch-{i}", daemon=True) for i in range(count)]
+    try:
+        for thread in threads:
+            thread.start()
+        for _ in paths:
+            if fault := done.get():
+                raise fault
+    except BaseException:
+        client.stop()
+        latest = time.monotonic() + _GRACE_SECONDS
+        for thread in threads:
+            if thread.ident:
+                thread.join(max(0.0, latest - time.monotonic()))
+        raise
 
 
 def _one(folder: Path, path: str, wish: Wish, client: Client, tally: _Tally) -> Got:
@@ -186,5 +218,6 @@ def _one(folder: Path, path: str, wish: Wish, client: Client, tally: _Tally) -> 
             size = target.stat().st_size
             tally.update(path, size, size)
             return Got(url, path, size, Root(str(folder)).sha256(path), None, "records")
+        client.go_on()
         target.unlink()
     return download(client, url, folder, path, record_fault, lambda d, t: tally.update(path, d, t))

@@ -98,6 +98,7 @@ class _Download:
             assert self._part
             size, version = self._size(), self._part.version
             sha256, verified, fault = self._verify(check)
+            self._client.go_on()
             if fault is None:
                 os.replace(self._file, self._target)
                 self._about.unlink(missing_ok=True)
@@ -161,6 +162,7 @@ class _Download:
         size = self._size()
         with open(self._file, "ab") as out:
             for piece in answer.stream(_PIECE, decode_content=False):
+                self._client.go_on()
                 out.write(piece)
                 out.flush()
                 size += len(piece)
@@ -177,6 +179,7 @@ class _Download:
         hashes = {name: hashlib.new(name) for name in ("sha256", *stated)}
         with open(self._file, "rb") as stream:
             while data := stream.read(4 << 20):
+                self._client.go_on()
                 for one in hashes.values():
                     one.update(data)
         sha256 = hashes["sha256"].hexdigest()

@@ -75,17 +75,42 @@ class Backoff:
         self._sleep(max(wait, asked or 0.0))
 
 
+class Stopped(Exception):
+    """The client was told to stop."""
+
+
 class Client:
-    """Requests to servers. sleep: for tests."""
+    """Requests to servers. sleep: for tests. Once stopped, it stays so: make another to go on.
+
+    A thread that waits for a server notices the stop when something comes, or the wait is over.
+    """
 
     def __init__(
-        self, manners: Manners | None = None, sleep: Callable[[float], None] = time.sleep
+        self, manners: Manners | None = None, sleep: Callable[[float], object] | None = None
     ) -> None:
         self.manners = manners or Manners()
-        self._sleep = sleep
+        self._stopped = threading.Event()
+        self._wait = sleep or self._stopped.wait
         self._turn = threading.Lock()
         self._next = 0.0
         self._pools: dict[str, urllib3.PoolManager] = {}
+
+    def stop(self) -> None:
+        """End all waiting; no further request is made, nothing more is written of what comes."""
+        self._stopped.set()
+
+    def go_on(self) -> None:
+        """To be called before anything is asked for, written or renamed.
+
+        Raises:
+            Stopped: the client was stopped.
+        """
+        if self._stopped.is_set():
+            raise Stopped
+
+    def _sleep(self, seconds: float) -> None:
+        self._wait(seconds)
+        self.go_on()
 
     def backoff(self, url: str) -> Backoff:
         """For the attempts at one address."""
@@ -119,6 +144,7 @@ class Client:
             if self._next > now:
                 self._sleep(self._next - now)
             self._next = max(now, self._next) + self.manners.delay
+        self.go_on()
         sent = {"User-Agent": self.manners.user_agent, "Accept-Encoding": "identity"}
         answer = pool.request(
             "GET",
@@ -131,6 +157,7 @@ class Client:
             retries=urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=5),
         )
         try:
+            self.go_on()
             yield answer
         finally:
             if getattr(answer, "length_remaining", None) != 0:

@@ -4,19 +4,28 @@ import base64
 import gzip
 import hashlib
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from typer.testing import CliRunner
 
 from skypile.cli import app
 from skypile.errors import SkypileError
-from skypile.fetch.archives import Wish, fetch
-from skypile.fetch.http import Client, FetchError, Manners
+from skypile.fetch.archives import Book, Wish, fetch
+from skypile.fetch.http import Client, FetchError, Manners, Stopped
 from skypile.fetch.index import Query, fetch_index
 from skypile.kernels.reading.warc import WarcReader
 from tests.crawl_server import (
@@ -502,6 +511,124 @@ def test_a_server_without_ranges_has_no_records(site: Site, tmp_path: Path) -> N
     site.ranges = False
     with pytest.raises(FetchError, match="gives no byte ranges"):
         ask(site, tmp_path)
+
+
+# Interrupts
+
+PIECE = 1 << 18  # bytes that are written at a time
+
+
+def silent(sent: int, begun: Event, until: Event) -> Misbehaviour:
+    """Bytes of a file, and then nothing, on an open connection."""
+
+    def answer(handler: Handler) -> None:
+        data = handler.site.files[urlsplit(handler.path).path.lstrip("/")]
+        handler.send_response(200)
+        handler.send_header("ETag", f'"{handler.site.version}"')
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data[:sent])
+        handler.wfile.flush()
+        begun.set()
+        until.wait(60)
+        handler.wfile.write(data[sent:])
+
+    return answer
+
+
+@contextmanager
+def interrupted_when(begun: Event) -> Iterator[None]:
+    """Ctrl-C, when that has happened; the block ends by it, within three seconds."""
+    at: list[float] = []
+
+    def press() -> None:
+        begun.wait(60)
+        time.sleep(0.2)  # the client waits by now
+        at.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = Thread(target=press)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        yield
+    thread.join()
+    assert time.monotonic() - at[0] < 3
+
+
+def test_an_interrupt_does_not_wait_for_a_server_that_says_nothing(
+    site: Site, tmp_path: Path
+) -> None:
+    begun, until = Event(), Event()
+    site.files[FIRST] *= 1000
+    site.odd[FIRST] = [silent(PIECE + 100, begun, until)]
+    with interrupted_when(begun):
+        get(site, tmp_path, Clock(connections=2), segments=2, files=None)
+    part = tmp_path / f"{FIRST}.part"
+    assert part.read_bytes() == site.files[FIRST][:PIECE]
+    until.set()  # the rest comes after all, to a thread that was left behind
+    left = [t for t in threading.enumerate() if t.name.startswith("fetch-")]
+    for thread in left:
+        thread.join(10)
+    assert part.read_bytes() == site.files[FIRST][:PIECE]
+    assert not (tmp_path / FIRST).exists()
+    site.seen.clear()
+    get(site, tmp_path, segments=2, files=None)
+    assert [r.headers.get("Range") for r in site.asked(FIRST)] == [f"bytes={PIECE}-"]
+    assert {p: (tmp_path / p).read_bytes() for p in site.files if "/warc/" in p} == {
+        p: data for p, data in site.files.items() if "/warc/" in p
+    }
+    assert not leftovers(tmp_path)
+
+
+@pytest.mark.parametrize("manners", [{}, {"first_wait": 40.0}, {"delay": 40.0}])
+def test_an_interrupt_ends_every_wait(site: Site, tmp_path: Path, manners: dict[str, Any]) -> None:
+    """That a server asks for, between attempts, and between requests."""
+    begun = Event()
+
+    def answer(handler: Handler) -> None:
+        busy(503, None if manners else "40")(handler)
+        begun.set()
+
+    site.odd[FIRST] = [answer]
+    if "delay" in manners:  # the list comes, and the first file is waited for
+        data = site.files[LIST]
+        site.odd[LIST] = [then(lambda _: begun.set(), lambda handler: handler.file(data))]
+    client = Client(Manners(**{"delay": 0.0, **manners}))
+    with interrupted_when(begun):
+        fetch(str(tmp_path), Wish(CRAWL, base=site.base, files=1), client, lambda _: None)
+    with pytest.raises(Stopped):
+        client.small(f"{site.base}/{LIST}")
+    assert len(get(site, tmp_path)) == 1
+
+
+def test_the_command_exits_with_130_when_it_is_interrupted(site: Site, tmp_path: Path) -> None:
+    begun, until = Event(), Event()
+    site.files[FIRST] *= 1000
+    site.odd[FIRST] = [silent(PIECE + 100, begun, until)]
+    words = [str(tmp_path), "--crawl", CRAWL, "--base", site.base, "--files", "2", "--delay", "0"]
+    run = [sys.executable, "-c", "from skypile.cli import main; main()", "fetch", *words]
+    with subprocess.Popen(run, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert begun.wait(60)
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=10)
+        finally:
+            process.kill()
+            until.set()
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert (tmp_path / f"{FIRST}.part").stat().st_size == PIECE
+
+
+def test_a_full_disk_stops_all(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(book: Book, entry: dict[str, Any]) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Book, "add", full)
+    with pytest.raises(OSError, match="No space left"):
+        get(site, tmp_path, segments=2, files=None)
+    assert len(site.seen) == 2  # the list and one file
 
 
 def test_the_command(site: Site, tmp_path: Path) -> None:

@@ -3,6 +3,10 @@
 A stretch is a whole plain file, or a member of a compressed one (and members that go on with its
 last record). A damaged member gives what can be had of it, and ends where the next one with a
 record begins. Skippable frames are passed over.
+
+Where a damaged member ends may hang on bytes far behind that end: a candidate for the next member
+is judged by what it decodes to, and may state any length. `_Members` notes how far it has looked,
+and no range begins within that (`Buffer.may_cut`): so a range of a file has all that decided it.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -13,7 +17,9 @@ from skypile.kernels.reading.frames import DictionaryFrame, Zstd
 
 HOLD = 64 << 20  # kept for a second look; not a setting, since ordinals must not depend on one
 _SNIFF, _MAX_SNIFF = 4096, 1 << 20  # bytes of a member that may show if a record begins there
+_LOOK = 64  # bytes; of a member, to begin with: more than its head has
 _KEEP = 2 << 20  # bytes
+_STEP = 8 << 20  # bytes; more than a decoder takes in a step
 _TRIES, _TRY = 16, 4096  # bytes that may be tried for each one searched; of a try, at least
 
 
@@ -31,6 +37,7 @@ class Damage:
 class Buffer:
     """Bytes out of an iterator, as many as asked for: `data`, after `at` that were dropped. `fault`
     is how they end badly, as a generator returns it. members: what they are inflated from, if so.
+    may_cut: whether a range of the file may begin with the first of them.
     """
 
     def __init__(
@@ -38,6 +45,7 @@ class Buffer:
     ) -> None:
         self.data, self.at, self._pieces = bytearray(), 0, pieces
         self._start, self._members, self.plain = start, members, members is None
+        self.may_cut = members is None or members.may_cut()
         self._ended = False
         self.fault: Damage | None = None
 
@@ -119,6 +127,13 @@ class _Members:
 
     def __init__(self, raw: Buffer) -> None:
         self._raw, self._zstd = raw, Zstd()
+        # What was decided of bytes before the one in front hangs on bytes up to `_looked`; what was
+        # decided of the one in front, on bytes up to `_looked_here`.
+        self._looked = self._looked_here = 0
+
+    def may_cut(self) -> bool:
+        """Whether nothing that was decided so far hangs on what is in front, or behind it."""
+        return self._looked <= self._raw.offset
 
     def take_dictionary(self, file_head: Callable[[int], bytes]) -> None:
         """Use the dictionary that the file begins with, if it does. (A broken one is noted where
@@ -147,8 +162,10 @@ class _Members:
         decoder = codecs.decoder(kind, self._zstd)
         if at == 0 and codecs.is_dictionary(raw.data):
             decoder = DictionaryFrame(self._zstd)
-        if not decoder and not codecs.is_cut(raw.data):
-            error = "no member begins there"
+        self._looked = max(self._looked, self._looked_here)
+        if not decoder:
+            self._looked = max(self._looked, at + codecs.MAX_MAGIC)
+            error = None if codecs.is_cut(raw.data) else "no member begins there"
         while decoder:
             raw.fill(fed + decoder.likes)
             if len(raw.data) - fed < decoder.needs:
@@ -173,6 +190,8 @@ class _Members:
                 self._pass_over()
                 return None
         kept.clear()
+        if made or raw.offset > at:
+            self._looked = max(self._looked, raw.offset + fed + _STEP)
         return (yield from self._rest(kind, at, made, error))
 
     def _pass_over(self) -> None:
@@ -218,10 +237,12 @@ class _Members:
             if found >= 0 and tried > HOLD + _TRIES * (searched + found):
                 step = _TRY // _TRIES
             elif found >= 0:
-                holds, cost = self._sniff(found)
+                holds, cost, looked = self._sniff(found)
                 tried += cost
                 if holds:
+                    self._looked_here = looked
                     return found
+                self._looked = max(self._looked, looked)
             tail = max(1, len(raw.data) - codecs.MAX_MAGIC + 1)
             at = min(found + step, len(raw.data)) if found >= 0 else tail
             if at > HOLD:
@@ -233,29 +254,32 @@ class _Members:
 
     def goes_on(self) -> bool:
         """Whether there is a member in front, and no record begins with it."""
-        return self._sniff(0)[0] is False
+        holds, _, self._looked_here = self._sniff(0)
+        return holds is False
 
-    def _sniff(self, at: int) -> tuple[bool | None, int]:
+    def _sniff(self, at: int) -> tuple[bool | None, int, int]:
         """(whether a record begins with the member at `at`, None where there is no such member,
-        how many bytes it took to tell).
+        how many bytes it took to tell, the byte of the file up to which they lie).
         """
-        raw, fed, cost, made, holds = self._raw, 0, _TRY, b"", None
+        raw, fed, cost, made, holds, size = self._raw, 0, _TRY, b"", None, _LOOK
         raw.fill(at + _SNIFF)
         kind = codecs.kind(raw.data, at)
         front = codecs.front(kind, raw.data, at, _SNIFF // 2)
         if len(front) >= 5 and (holds := heads.begins(front)) is not None:
-            return holds, cost
+            return holds, cost, raw.offset + at + len(front) + size
         decoder = codecs.decoder(kind, self._zstd, apart=True) if kind != codecs.SKIPPABLE else None
         while decoder and not decoder.ended and fed < _MAX_SNIFF and len(made) < heads.MAX_LINE:
-            raw.fill(at + fed + max(decoder.needs, _SNIFF))
+            size = max(size, fed + max(decoder.needs, fed, _LOOK))
+            raw.fill(at + size)
             if len(raw.data) - at - fed < decoder.needs:
                 break
             cost += decoder.needs
             try:
-                used, data = decoder.step(raw.data, at + fed, 16)
+                used, data = decoder.step(raw.data[at + fed : at + size], 0, 16)
             except codecs.ERRORS:
                 break
             fed, made = fed + used, made + data
             if made and (holds := heads.begins(made)) is not None:
                 break
-        return bool(holds) if made else None, cost + fed
+        looked = raw.offset + at + len(front) + size
+        return bool(holds) if made else None, cost + fed, looked

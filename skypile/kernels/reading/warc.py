@@ -80,7 +80,7 @@ class WarcReader:
             self._text = text
             while text.data or text.fill(1):
                 self._offset = text.offset
-                self.at_cut_point = text.plain or text.at == 0
+                self.at_cut_point = text.may_cut and (text.plain or text.at == 0)
                 if text.data[0] in b"\r\n" and (newlines := _NEWLINES.match(text.data)):
                     text.drop(newlines.end())
                 elif head := self._head():

@@ -324,6 +324,66 @@ def test_neighbours_that_are_both_damaged_are_two(pack: Pack) -> None:
     assert [r.payload for r in got if not r.problem] == [noise[0], noise[3]]
 
 
+def raw_blocks(*blocks: tuple[int, bytes]) -> bytes:
+    """A zstd frame of blocks that are stored as they are, each with the length it states; no last
+    one.
+    """
+    head = b"\x28\xb5\x2f\xfd\x00\x58"
+    return head + b"".join((size << 3).to_bytes(3, "little") + block for size, block in blocks)
+
+
+def test_a_frame_that_shows_a_record_only_with_bytes_behind_it_is_read_in_one_range() -> None:
+    """Whether a damaged frame begins with a record may hang on the frames behind it: read alone,
+    it would be a part of the damage before, and with them, a damage of its own.
+    """
+    packed = [bytearray(zst([r])) for r in [*FOUR, *FOUR]]
+    packed[1][30] ^= 0x55
+    head = record(2, response(PAGE))
+    # The second of its blocks ends in the next frame.
+    packed[2] = bytearray(raw_blocks((2, head[:2]), (len(packed[3]) + 60, head[2:90])))
+    data = b"".join(packed)
+    at = [sum(map(len, packed[:i])) for i in range(8)]
+    got, damages = read(data)
+    assert [d.offset for d in damages] == at[1:3]
+    assert read_ranges(data, 1) == (got, damages)
+    cuts = [offset for offset, _ in record_boundaries(Pipe(data), 1)]  # type: ignore[arg-type]
+    assert cuts == at[4:]  # not where that block runs on
+
+
+def test_a_frame_that_goes_on_with_a_record_only_with_bytes_behind_it_is_read_in_one_range() -> (
+    None
+):
+    long = record(1, response(PAGE), Content_Length="3000")
+    other = [zst([r]) for r in FOUR]
+    for first in (b"xx", b"WA"):
+        more = raw_blocks((2, first), (len(other[2]) + 20, b"RC/1.0\r\n" * 2))
+        data = other[0] + zst([long]) + more + b"".join(other[2:] + other)
+        assert read_ranges(data, 1) == read(data)
+
+
+@pytest.mark.parametrize("junk", [b"\x1f", b"\x28\xb5", b"\x04\x22\x4d", b"BZh9", b"\x5a\x2a"])
+@pytest.mark.parametrize("pack", [members, zst, lz4_frames, bzip2_streams])
+def test_what_may_be_the_begin_of_a_member_lies_between_records(pack: Pack, junk: bytes) -> None:
+    """In the end of a range it would be a member that was cut off; in the file it is garbage."""
+    data = pack(FOUR[:2]) + junk + pack(FOUR[2:]) + pack(FOUR)
+    got, damages = read(data)
+    assert len(got) == 8
+    assert [(d.offset, d.reason) for d in damages] == [(len(pack(FOUR[:2])), "malformed_record")]
+    assert read_ranges(data, 1) == (got, damages)
+
+
+@pytest.mark.parametrize("pack", [zst, lz4_frames, bzip2_streams, members])
+def test_a_damaged_member_costs_few_places_to_cut(pack: Pack) -> None:
+    records = [record(i, response(random.Random(i).randbytes(400))) for i in range(20)]
+    packed = [bytearray(pack([r])) for r in records]
+    packed[5][200] ^= 0x55
+    data = b"".join(packed)
+    assert read(data)[1]
+    cuts = record_boundaries(Pipe(data), 1)  # type: ignore[arg-type]
+    assert len(cuts) >= 16
+    assert read_ranges(data, 1) == read(data)
+
+
 # Size
 
 
