@@ -106,6 +106,10 @@ experiment-ablation: install java lmplz  ## does what the stages keep make a bet
 experiment-leakage: install  ## Table 8 on models of which we know what leaked (15 minutes)
 	@$(PY) -m experiments.leakage --data $(SHARED)/data $(ARGS)
 
+.PHONY: experiment-leakage-power
+experiment-leakage-power: install  ## what the leakage test can see, by model size and repetitions (25 minutes)
+	@$(PY) -m experiments.leakage_power --data $(SHARED)/data $(ARGS)
+
 experiment-in-domain: install  ## Table 7: losses before and after in-domain data (ARGS="--scale 0.1" for less)
 	@$(PY) -m experiments.in_domain --data $(SHARED)/data $(ARGS)
 

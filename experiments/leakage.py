@@ -24,8 +24,9 @@ from model.evaluate.scoring import load
 
 HERE = Path(__file__).resolve().parent.parent
 SIZES: dict[str, dict[str, Any]] = {
+    "0.16M": {"hidden": 32, "layers": 2, "heads": 2, "ffn": 88, "context": 256},
     "0.4M": {"hidden": 64, "layers": 2, "heads": 2, "ffn": 172, "context": 256},
-    "1.7M": {"hidden": 128, "layers": 4, "heads": 4, "ffn": 344, "context": 256},
+    "1.3M": {"hidden": 128, "layers": 4, "heads": 4, "ffn": 344, "context": 256},
 }
 VOCABULARY = 2048
 BACKGROUND_CHARS = 2_000_000
@@ -46,13 +47,13 @@ def questions(data: Path) -> dict[str, list[str]]:
     }
 
 
-def background(data: Path) -> tuple[list[str], list[str]]:
-    """English texts to train on, and some held out."""
+def background(data: Path, chars: int = BACKGROUND_CHARS) -> tuple[list[str], list[str]]:
+    """English texts of so many characters to train on, and some held out."""
     texts = [r["text"] for r in rows(data / "domain_text/texts.jsonl.gz") if r["lang"] == "en"]
     texts = sorted(set(texts), key=place)
     taken, size = [], 0
     for text in texts:
-        if size >= BACKGROUND_CHARS:
+        if size >= chars:
             break
         taken.append(text)
         size += len(text)

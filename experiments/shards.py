@@ -54,8 +54,12 @@ def write_plan(
     pieces: Path,
     phases: Mapping[str, Phase],
     step_tokens: int,
+    max_epochs: float = 5,
 ) -> None:
-    """FOLDER/plan.json, of phases by name, in order. entries: what `shard` gives."""
+    """FOLDER/plan.json, of phases by name, in order. entries: what `shard` gives.
+
+    max_epochs: as often may a domain be read; the trainer refuses more.
+    """
     processor = sentencepiece.SentencePieceProcessor(model_file=str(pieces))
     said = [
         {"name": name, "tokens": p.steps * step_tokens, "power": 1}
@@ -63,7 +67,8 @@ def write_plan(
         for name, p in phases.items()
     ]
     plan = {
-        **{"format": "skypile-plan", "version": 1, "tokenizer": _digest(pieces), "max_epochs": 5},
+        **{"format": "skypile-plan", "version": 1},
+        **{"tokenizer": _digest(pieces), "max_epochs": max_epochs},
         **{"eos": processor.eos_id(), "vocabulary": processor.vocab_size()},
         **{"domains": entries, "phases": said},
     }

@@ -134,7 +134,8 @@ def train(
     step = batch * int(model["context"])
     steps = int(sum(given.values())) // step
     shares = {name: tokens / sum(given.values()) for name, tokens in given.items()}
-    write_plan(folder, made, pieces, {"only": Phase(steps, shares)}, step)
+    most = max(5.0, *(source.epochs for source in sources.values()))
+    write_plan(folder, made, pieces, {"only": Phase(steps, shares)}, step, max_epochs=most)
     session = {"name": "only", "phase": "only", "kind": kind, "peak": peak}
     if kind == "cosine":
         session |= {"final": final, "warmup_steps": max(1, steps // 50)}

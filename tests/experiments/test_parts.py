@@ -14,8 +14,10 @@ pytest.importorskip("safetensors", reason="safetensors is not installed: pip ins
 
 from scipy.stats import spearmanr
 
-from experiments import choices, command, corpora, learning_rate
+from experiments import choices, command, corpora, leakage_power, learning_rate
+from experiments.small_runs import fit_pieces
 from experiments.validation_loss import correlation, questions, spearman
+from model.evaluate.leakage import MARGIN, judge
 from model.evaluate.scoring import Loss
 from tests.experiments import tiny
 
@@ -174,3 +176,56 @@ def test_the_command_says_what_it_lacks(tmp_path: Path, capsys: pytest.CaptureFi
         with pytest.raises(SystemExit):
             command.main("a", "", learning_rate.real, *given, argv=["--scale", scale])
         assert "--scale: above 0 and at most 2" in capsys.readouterr().err
+
+
+def test_power_is_how_often_the_verdict_falls() -> None:
+    """Against the test itself, on drawn losses."""
+    rng = np.random.default_rng(0)
+    count, sd, difference = 80, 0.3, 0.2
+    falls = 0
+    for turn in range(150):
+        train, test = rng.normal(1, sd, count), rng.normal(1 - difference, sd, count)
+        found = judge({"train": train, "test": test, "ref": train}, seed=turn)
+        falls += found.test_known
+    expected = leakage_power.power(difference, 2 * sd**2, count, MARGIN)
+    assert 0.8 < expected < 0.95
+    assert falls / 150 == pytest.approx(expected, abs=0.08)  # three standard errors
+    needed = leakage_power.items_needed(difference, 2 * sd**2, MARGIN)
+    assert needed is not None
+    assert leakage_power.power(difference, 2 * sd**2, needed, MARGIN) == pytest.approx(0.8)
+    assert leakage_power.items_needed(0.05, 2 * sd**2, MARGIN) is None
+
+
+def test_groups_of_items_share_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leakage_power, "GROUP", 4)
+    monkeypatch.setattr(leakage_power, "OTHERS", 6)
+    asked = {s: tiny.texts("zh", 30, 50, seed) for seed, s in enumerate(("train", "test", "ref"))}
+    pieces = fit_pieces(asked["train"], 340, tmp_path)
+    for seed, leaked in ((0, "test"), (1, "train")):
+        found = leakage_power.groups(asked, pieces, 512, seed)
+        assert {name: len(some) for name, some in found.items()} == {
+            "x0": 4, "x1": 4, "x2": 4, "x4": 4, "x8": 4, "other": 6, "ref": 6
+        }  # fmt: skip
+        shown = [text for name, some in found.items() if name[0] == "x" for text in some]
+        assert len(set(shown)) == 20
+        assert set(shown) <= set(asked[leaked])
+        assert set(found["other"]) <= set(asked["train" if leaked == "test" else "test"])
+    with pytest.raises(ValueError, match="train: 0 items fit the context, not 6"):
+        leakage_power.groups(asked, pieces, 8, 0)
+
+
+def test_a_verdict_on_the_wrong_split_is_counted_as_such() -> None:
+    rng = np.random.default_rng(1)
+    losses = {name: rng.normal(2, 0.2, 100) for name in ("x0", "x1", "x2", "x4", "other", "ref")}
+    losses |= {"x8": rng.normal(1, 0.2, 100)}
+    model = {"size": "s", "seed": 0, "losses": losses}
+    *_, test = leakage_power.summary([model | {"leaked": "test"}])
+    *_, train = leakage_power.summary([model | {"leaked": "train"}])
+    for row in (test, train):
+        assert (row["flagged"], row["wrong_split_flagged"]) == (1, 0)
+        assert row["known_mean"] == pytest.approx(1, abs=0.1)
+    assert test["accused_by_d1"] == {"test": 1, "train": 0}
+    assert train["accused_by_d1"] == {"test": 0, "train": 0}
+    losses["x8"] = losses["x8"] + 2  # items that were shown, and are known worse
+    *_, row = leakage_power.summary([model | {"leaked": "test"}])
+    assert (row["flagged"], row["wrong_split_flagged"]) == (0, 1)

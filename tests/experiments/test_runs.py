@@ -1,6 +1,7 @@
 """Each experiment from texts to its table and figure, at the smallest size."""
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from experiments import (
     architecture,
     in_domain,
     leakage,
+    leakage_power,
     learning_rate,
     small_runs,
     validation_loss,
@@ -22,6 +24,7 @@ from experiments import (
 from experiments.command import figure
 from experiments.small_runs import Size
 from model.config import ModelConfig
+from model.evaluate.scoring import Pieces
 from model.run_config import RunConfig
 from tests.experiments import tiny
 
@@ -129,6 +132,39 @@ def test_leakage_is_asked_of_models_of_which_it_is_known(
     assert "Aquila2" in leakage.table(verdicts)
     said = {"verdicts": {name: dataclasses.asdict(v) for name, v in verdicts.items()}}
     drawn(said, leakage.draw, tmp_path)
+
+
+def test_groups_are_shown_as_often_as_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a model that lies there already is not trained again, unless its settings are others."""
+    monkeypatch.setitem(leakage.SIZES, "tiny", tiny.MODEL | {"context": 96})
+    for name, value in {"SEEDS": {"tiny": 2}, "GROUP": 16, "OTHERS": 20, "ITEM_CHARS": 120}.items():
+        monkeypatch.setattr(leakage_power, name, value)
+    monkeypatch.setattr(leakage_power, "VOCABULARY", 340)
+    asked = {s: tiny.texts("en", 90, 60, seed) for seed, s in enumerate(("train", "test", "ref"))}
+    texts = tiny.texts("en", 40)
+    monkeypatch.setattr(leakage_power, "questions", lambda data: asked)
+    monkeypatch.setattr(leakage_power, "background", lambda data, chars: (texts[5:], texts[:5]))
+    assert leakage_power.main(["--out", str(tmp_path)]) == 0
+    said = json.loads((tmp_path / "leakage_power.json").read_text())
+    assert [m["leaked"] for m in said["models"]] == ["test", "train"]
+    assert [r["repetitions"] for r in said["rows"]] == [0, 1, 2, 4, 8]
+    pieces = Pieces(small_runs.fit_pieces(texts[5:], 340, tmp_path / "pieces"))
+    for model in said["models"]:
+        given = leakage_power.groups(asked, tmp_path / "pieces/tokenizer.model", 96, model["seed"])
+        shown = sum(
+            times * (len(pieces.encode(text)) + 1)
+            for times in (1, 2, 4, 8)
+            for text in given[f"x{times}"]
+        )
+        whole = shown + sum(len(pieces.encode(text)) + 1 for text in texts[5:])
+        assert 0 <= whole - model["tokens"] < 16 * 96  # a step
+    assert "| tiny | 8 |" in (tmp_path / "leakage_power.md").read_text()
+    assert (tmp_path / "leakage_power.png").read_bytes().startswith(b"\x89PNG")
+    monkeypatch.setattr(leakage_power, "train", None)  # would fail
+    assert leakage_power.main(["--out", str(tmp_path)]) == 0
+    monkeypatch.setattr(leakage_power, "GROUP", 15)  # made with others: made again
+    with pytest.raises(TypeError):
+        leakage_power.main(["--out", str(tmp_path)])
 
 
 def test_a_run_that_was_asked_to_stop_is_no_result(
