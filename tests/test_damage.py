@@ -318,7 +318,8 @@ def test_a_python_worker_that_is_killed_is_replaced_and_the_run_goes_on(
     )
     given = json.dumps({**sections, "lines": crash})
     line = [sys.executable, "-c", code, str(tmp_path / "killed"), given]
-    done = subprocess.run(line, cwd=REPO, capture_output=True, text=True, check=False)
+    loud = {**os.environ, "SKYPILE_VERBOSE": "1"}  # what Spark says of its workers
+    done = subprocess.run(line, cwd=REPO, capture_output=True, text=True, env=loud, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "crashed").exists()
     said = {"signal": "Python worker exited unexpectedly", "memory": "MemoryError"}[how]
