@@ -34,12 +34,19 @@ def relate(
     Raises:
         TypeError: the stage's facts are not JSON's.
     """
-    from skypile.spark import narrow_frame, run_tasks, text_mapper, watched, write_aligned
+    from skypile.spark import (
+        letting_go,
+        narrow_frame,
+        run_tasks,
+        text_mapper,
+        watched,
+        write_aligned,
+    )
 
     assert stage.relate
     parts, tables = [t.files for t in todo], tables_of(config)
     receipts: Receipts = []
-    with watched(spark, name, tasks.amount_of(todo)):
+    with watched(spark, name, tasks.amount_of(todo)), letting_go(spark):
         frame = narrow_frame(spark, parts, stage.relate.reads, tables)
         beside = stage.reads_if_there("relate")
         more: list[Any] = [text_mapper(spark, parts, beside)] if stage.relate.texts else []

@@ -254,7 +254,7 @@ class Run:
 
     def _fit(self, stage: Stage, expected: Expected) -> None:
         """Fit models on the driver, from texts that tasks select; they are files of the run."""
-        from skypile.spark import narrow_frame, run_tasks, text_mapper
+        from skypile.spark import letting_go, narrow_frame, run_tasks, text_mapper
 
         assert stage.fit
         name = f"{stage.name}.fit"
@@ -268,7 +268,7 @@ class Run:
             spark = self._start_spark()
             frame = narrow_frame(spark, parts, stage.fit.reads, tables_of(self.config))
             run_all = partial(run_tasks, spark, tasks.fetch, label=f"{name} texts")
-            with tempfile.TemporaryDirectory(prefix="skypile-fit-") as work:
+            with tempfile.TemporaryDirectory(prefix="skypile-fit-") as work, letting_go(spark):
                 texts = partial(tasks.texts_of, parts, run_all, expected.fingerprint)
                 licences = {s.name: s.licence for s in self.config.sources}
                 given = FitInput(frame, texts, Path(work), licences, text_mapper(spark, parts))

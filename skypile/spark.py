@@ -99,6 +99,17 @@ def watched(spark: SparkSession, label: str, amount: Amount) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def letting_go(spark: SparkSession) -> Iterator[None]:
+    """At the end of a corpus-wide piece whatever it kept in Spark's cache goes, however it ends:
+    rows of the next piece need the memory, and a stage that fails cannot tidy up.
+    """
+    try:
+        yield
+    finally:
+        spark.catalog.clearCache()
+
+
 class _Watching:
     """Reports the finished tasks of a job group until it is left."""
 

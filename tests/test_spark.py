@@ -12,7 +12,14 @@ from skypile import progress
 from skypile import spark as plumbing
 from skypile.errors import InputError
 from skypile.progress import Amount
-from skypile.spark import assert_narrow, narrow_frame, run_tasks, watched, write_aligned
+from skypile.spark import (
+    assert_narrow,
+    letting_go,
+    narrow_frame,
+    run_tasks,
+    watched,
+    write_aligned,
+)
 from skypile.tables import DOCUMENTS
 from tests import toy
 from tests.test_run import LINES, run
@@ -55,6 +62,20 @@ def test_jobs_of_a_corpus_wide_piece_are_watched(
 def _slow(x: int) -> int:
     time.sleep(0.2)
     return x
+
+
+def test_what_a_corpus_wide_piece_keeps_goes_with_it(spark: "SparkSession") -> None:
+    def kept() -> int:
+        return len(spark.sparkContext._jsc.getPersistentRDDs())
+
+    with letting_go(spark):
+        spark.range(5).persist().count()
+        assert kept() > 0
+    assert kept() == 0
+    with pytest.raises(KeyError), letting_go(spark):
+        spark.range(6).persist().count()
+        raise KeyError("the stage fails")
+    assert kept() == 0
 
 
 def test_a_corpus_wide_plan_holds_no_text(spark: "SparkSession") -> None:
