@@ -23,6 +23,7 @@ import pyarrow as pa
 from skypile.errors import InputError
 from skypile.kernels.decontamination import ngrams
 from skypile.kernels.distribution.recurrent import original
+from skypile.kernels.parallel.pair_formats import FORMATS as PAIR_FORMATS
 from skypile.settings import setting
 from skypile.stage import Cut, Kernel, Relate, Stage
 from skypile.stages.decontaminate_find import (
@@ -104,7 +105,10 @@ class Config:
         ngrams.WORDS, piece="cut", low=1, help="that an item must have for that"
     )
     removes: str = setting(
-        "document", piece="cut", choices=REMOVES, help="what goes: the document, or the blocks"
+        "document",
+        piece="cut",
+        choices=REMOVES,
+        help="what goes: the document, or the blocks; of parallel text always the whole pair",
     )
     max_removed_fraction: float = setting(
         0.5, piece="cut", low=0, high=1, help="of a document's characters; one that loses more goes"
@@ -158,7 +162,8 @@ def make_cut_kernel(config: Config, facts: Mapping[str, Any]) -> Kernel:
             columns[at] = _named(row, entries, blocks)
             chars = np.array(row["block_chars"], np.int64)
             there = chars.sum() - chars[before].sum()
-            if config.removes == "document":
+            # A pair without a block of one side says that the other has no translation.
+            if config.removes == "document" or row["engine"] in PAIR_FORMATS:
                 reasons[at] = CONTAINS
             elif chars[blocks].sum() > config.max_removed_fraction * there:
                 reasons[at] = MOSTLY
@@ -193,7 +198,7 @@ STAGE = Stage(
     cut=Cut(
         table=BENCHMARK_ITEMS,
         reads={
-            "documents": ("block_chars",),
+            "documents": ("block_chars", "engine"),
             CONTAMINATION.name: tuple(CONTAMINATION.schema.names[1:]),
         },
         make_kernel=make_cut_kernel,

@@ -40,6 +40,7 @@ def row(**changed: Any) -> dict[str, Any]:
         "blocks": [0, 2],
         "block_chars": [100, 10, 60, 30],
         "removed_before": [0],
+        "engine": "trafilatura",
         **changed,
     }
 
@@ -50,6 +51,7 @@ def judge(config: Config, *rows: dict[str, Any]) -> list[dict[str, Any]]:
             *CONTAMINATION.schema,
             pa.field("block_chars", pa.list_(pa.int32())),
             pa.field("removed_before", pa.list_(pa.int32())),
+            pa.field("engine", pa.string()),
         ]
     )
     batch = pa.RecordBatch.from_pylist(list(rows), schema=schema)
@@ -86,6 +88,9 @@ def test_a_document_goes_or_its_blocks() -> None:
     assert (blocks["reason"], blocks["removed_blocks"], blocks["blocks"]) == (None, [1, 3], [1, 3])
     (mostly,) = judge(Config(removes="block", max_removed_fraction=0.39), row())
     assert (mostly["reason"], mostly["removed_blocks"]) == ("mostly_benchmark_items", [])
+    for engine in ("tmx", "document_pairs"):
+        (pair,) = judge(Config(removes="block"), row(engine=engine))
+        assert (pair["reason"], pair["removed_blocks"]) == ("benchmark_item", [])
     (one,) = judge(Config(removes="block", whole_fraction=0.9), row())
     assert one["removed_blocks"] == [1]
 
