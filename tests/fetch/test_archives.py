@@ -536,6 +536,14 @@ def silent(sent: int, begun: Event, until: Event) -> Misbehaviour:
     return answer
 
 
+@pytest.fixture(autouse=True)
+def heeds_interrupts() -> Iterator[None]:
+    """What a shell starts in the background is born deaf to Ctrl-C, and so are its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def interrupted_when(begun: Event) -> Iterator[None]:
     """Ctrl-C, when that has happened; the block ends by it, within three seconds."""
