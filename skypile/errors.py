@@ -25,6 +25,10 @@ class SkypileError(Exception):
 
     exit_code = 2
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in place of a traceback (IPython asks for it by this name)."""
+        return [plain_lines(str(self))]
+
 
 class NothingFoundError(SkypileError):
     """Nothing in the run is what was looked for; says what is near."""

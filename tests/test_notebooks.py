@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from skypile.errors import InputError
 from tests.conftest import REPO
-from tests.look.runs import leakage_test, optional_run
+from tests.look.runs import leakage_test, optional_run, small_run
 
 NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
 MAX_LINES = 60
@@ -31,6 +32,20 @@ def test_a_notebook_is_short_and_holds_no_output(path: Path) -> None:
     assert len(code[0]["source"]) == 1
     assert all(c["outputs"] == [] and c["execution_count"] is None for c in code)
     assert sum(len(c["source"]) for c in code) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_says_what_it_needs_before_it_looks(path: Path) -> None:
+    """Or, of optional stages, looks whether they are there."""
+    texts = ["".join(c["source"]) for c in load(path)["cells"][1:]]
+    text = next(t for t in texts if "Looked(" in t or "training(" in t)
+    assert ".need(" in text or ".missing(" in text or "about.training(TRAIN)" in text
+
+
+def test_an_error_is_one_line_in_a_notebook() -> None:
+    """IPython asks an exception for this, where it has it."""
+    shown = InputError("no file \x1b[31mhere\nnor there")._render_traceback_()
+    assert shown == ["no file \\x1b[31mhere\n  nor there"]
 
 
 def test_there_is_one_for_each_stage_to_look_at() -> None:
@@ -89,6 +104,20 @@ def test_optional_stages_are_shown_where_a_run_has_them(
     for word in ("math_zh", "test leaked (D1), test known (D2)", "nothing found"):
         assert word in said["leakage"], word
     assert len(pictures(shown["leakage"])) == 2
+
+
+@pytest.mark.slow
+def test_where_a_stage_is_missing_a_notebook_ends_with_one_line(
+    no_spark: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nbclient = pytest.importorskip("nbclient")
+    run = Path(small_run(tmp_path / "run", no_spark))
+    for stem in ("dedup", "quality", "distribution"):
+        with pytest.raises(nbclient.exceptions.CellExecutionError) as e:
+            execute(REPO / f"notebooks/{stem}.ipynb", run, tmp_path, tmp_path, monkeypatch)
+        assert e.value.evalue == f"nothing to see here: this run has no stage {stem}"
+        assert str(e.value).rstrip().endswith(f"\n{e.value.evalue}")  # behind the cell
+        assert "Traceback" not in str(e.value)
 
 
 def execute(

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from skypile.errors import SkypileError
+from skypile.errors import NothingFoundError, SkypileError
 from skypile.files import Root
 from skypile.ledger import Funnel, Ledger
 from skypile.manifests import CORPUS, FileEntry, Manifest
@@ -178,6 +178,16 @@ class Looked:
         if stage in self.funnel.pending:
             return f"stage {stage} of this run has not been run yet, or is out of date"
         return f"this run has no stage {stage}"
+
+    def need(self, *stages: str) -> "Looked":
+        """The run, where all these stages are done.
+
+        Raises:
+            NothingFoundError: one is not.
+        """
+        for why in filter(None, map(self.missing, stages)):
+            raise NothingFoundError(f"nothing to see here: {why}")
+        return self
 
     def check_stage(self, stage: str) -> None:
         """Raise SkypileError where a stage gives no verdicts in this run."""

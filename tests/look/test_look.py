@@ -280,6 +280,9 @@ def test_a_stage_that_no_source_has_gives_no_verdicts(run: str) -> None:
 def test_a_stage_that_is_not_there_is_said_so(run: str) -> None:
     looked = Looked(run)
     assert looked.missing("language") is None
+    assert looked.need("ingest", "language") is looked
+    with pytest.raises(NothingFoundError, match="nothing to see here: this run has no stage code"):
+        looked.need("language", "code")
     assert looked.missing("code") == "this run has no stage code"
     looked.funnel.pending = ("language",)
     looked.stages.remove("language")
