@@ -1,5 +1,6 @@
 """The notebooks: short, without output, and they run on the demo's run."""
 
+import ast
 import json
 import os
 import sys
@@ -16,6 +17,7 @@ NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
 MAX_LINES = 60
 # The notebooks on stages that a run has where its sources or settings ask for them.
 OPTIONAL = {"code_and_parallel": ("code", "parallel"), "leakage": ("decontaminate",)}
+QUALITY = ("quality", "mixture_and_tokenizer")  # stages from KenLM on
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -55,6 +57,39 @@ def test_there_is_one_for_each_stage_to_look_at() -> None:
     }
 
 
+@pytest.mark.spark
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_the_cells_run_on_a_finished_run(
+    path: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Jupyter: cell by cell, what `display` and a cell's last expression give is kept."""
+    if path.stem in QUALITY and not (finished / "runs/demo/out/verdicts_quality").exists():
+        pytest.skip("KenLM was never built here: the run ends before language models")
+    monkeypatch.chdir(tmp_path)
+    shown: list[Any] = []
+    names: dict[str, Any] = {"display": shown.append}
+    for number, cell in enumerate(c for c in load(path)["cells"] if c["cell_type"] == "code"):
+        body = ast.parse("".join(cell["source"])).body
+        if number == 0:
+            train = a_training_log(tmp_path)
+            run = str(finished / "runs/demo/out")
+            names |= {"RUN": run, "TRAIN": str(train), "LEAKAGE": str(train)}
+            continue
+        last = body.pop() if isinstance(body[-1], ast.Expr) else None
+        exec(compile(ast.Module(body, []), path.name, "exec"), names)
+        if isinstance(last, ast.Expr):
+            shown.append(eval(compile(ast.Expression(last.value), path.name, "eval"), names))
+    drawn = [x for x in shown if hasattr(x, "savefig") or hasattr(x, "_repr_png_")]
+    assert bool(drawn) == (path.stem not in OPTIONAL)  # of those the demo has no stage
+
+
+def a_training_log(folder: Path) -> Path:
+    """The folder of a training run of one step."""
+    row = {"step": 1, "session": "a", "loss": 2.0, "rate": 0.1, "tokens": 8}
+    (folder / "metrics.jsonl").write_text(json.dumps(row | {"tokens_per_s_per_rank": 1.0}))
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.spark
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -66,13 +101,8 @@ def test_a_notebook_runs_on_a_finished_run(
     base = Path(demo) if demo else request.getfixturevalue("finished") / "runs/demo"
     train = base / "train"
     if not train.exists():
-        train = tmp_path
-        row = {"step": 1, "session": "a", "loss": 2.0, "rate": 0.1, "tokens": 8}
-        (tmp_path / "metrics.jsonl").write_text(json.dumps(row | {"tokens_per_s_per_rank": 1.0}))
-    if not (base / "out/verdicts_quality").exists() and path.stem in (
-        "quality",
-        "mixture_and_tokenizer",
-    ):
+        train = a_training_log(tmp_path)
+    if not (base / "out/verdicts_quality").exists() and path.stem in QUALITY:
         pytest.skip("KenLM was never built here: the run ends before language models")
     outputs = execute(path, base / "out", train, tmp_path, monkeypatch)
     said = words(outputs)
