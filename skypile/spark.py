@@ -34,6 +34,7 @@ from skypile.tables import Table
 T = TypeVar("T")
 R = TypeVar("R")
 POLL_SECONDS = 0.5
+TASK_ROWS = 20_000  # of narrow columns, that one task reads at least
 
 
 def session(master: str, driver_memory: str, conf: Mapping[str, str]) -> SparkSession:
@@ -163,8 +164,8 @@ def narrow_frame(
     """The documents still in, as a frame of `key` (int64) and the columns asked for. without: a
     table whose files are not opened, since they may be gone.
 
-    A key is the index of the part in `parts`, and the row in it. Columns are read by pyarrow, one
-    Spark partition a part; `text` cannot be asked for.
+    A key is the index of the part in `parts`, and the row in it. Columns are read by pyarrow; a
+    Spark partition is a part, or several small ones. `text` cannot be asked for.
     """
     fields = [tables[t].schema.field(c) for t, columns in reads.items() for c in columns]
     if any(f.name == "text" for f in fields):
@@ -180,14 +181,16 @@ def narrow_frame(
                     row["index"], pickle.loads(bytes.fromhex(row["part"])), reads, without
                 )
 
-    return _parts_frame(spark, parts).mapInArrow(read, schema)
+    # A task costs some 50 ms, and a frame is read several times by one job.
+    enough = max(4 * spark.sparkContext.defaultParallelism, sum(p.rows for p in parts) // TASK_ROWS)
+    return _parts_frame(spark, parts, min(len(parts), enough)).mapInArrow(read, schema)
 
 
-def _parts_frame(spark: SparkSession, parts: Sequence[PartFiles]) -> DataFrame:
-    """`index` and `part`, pickled; a Spark partition a part."""
+def _parts_frame(spark: SparkSession, parts: Sequence[PartFiles], slices: int) -> DataFrame:
+    """`index` and `part`, pickled, in so many Spark partitions."""
     rows = [(i, pickle.dumps(p).hex()) for i, p in enumerate(parts)]
     return spark.createDataFrame(
-        spark.sparkContext.parallelize(rows, max(1, len(rows))),
+        spark.sparkContext.parallelize(rows, max(1, slices)),
         StructType([StructField("index", IntegerType()), StructField("part", StringType())]),
     )
 
@@ -201,7 +204,7 @@ def text_mapper(
     part's files once, reads the texts asked for, a row group at a time, and hands on what the
     kernel makes of them. beside: columns that it sees too, of tables that a part has.
     """
-    parts_frame = _parts_frame(spark, parts)
+    parts_frame = _parts_frame(spark, parts, len(parts))
     tasks = max(1, min(len(parts), 4096))
 
     def texts(keys: DataFrame, make_kernel: Callable[[], Kernel], schema: pa.Schema) -> DataFrame:
