@@ -246,6 +246,8 @@ def test_nonsense_declares_nothing(label: str) -> None:
     [
         "<meta charset=gb2312>",
         "<META CHARSET = 'GB2312' />",
+        "<MeTa chArset=gB2312>",
+        '<?XML version="1.0" Encoding="gb2312"?>',
         '<meta content="text/html;charset=gb2312" http-equiv=content-type>',
         '<?xml version="1.0" encoding="gb2312"?>',
         '<meta name="keywords" content="x"><!-- <meta charset=utf-8> --><meta charset=gb2312>',
@@ -412,6 +414,19 @@ def test_many_nuls_or_controls_are_binary() -> None:
     text = f"{SIMPLIFIED[:60]}\x01" * 50
     assert decode(text.encode()) is not None  # pages in UTF-8 have up to 1.4 %
     assert decode(text.encode("gbk"), "gbk") is None  # UTF-8 is hard to be by accident, GBK is not
+
+
+@pytest.mark.parametrize("control", [*range(9), 11, *range(14, 27), 28, 29, 30, 31, 127])
+def test_many_of_any_one_control_are_binary(control: int) -> None:
+    assert (
+        decode((f"{SIMPLIFIED[:3]}{TRADITIONAL[:3]}\t\f\r\n" + 2 * chr(control)).encode() * 99)
+        is None
+    )
+
+
+def test_white_space_and_escapes_are_no_controls() -> None:
+    text = f"{SIMPLIFIED[:3]}{TRADITIONAL[:3]}\t\f\r\n\x1b" * 99
+    check(decode(text.encode()), text, "utf-8", "detected")
 
 
 def test_newlines_are_untouched() -> None:
