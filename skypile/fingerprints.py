@@ -41,8 +41,7 @@ def code_digest(module: str) -> str:
 
     Comments, docstrings and layout are left out: rewording a comment does not recompute a crawl.
     """
-    sources = {name: _normal_source(name) for name in sorted(_kernel_closure(module))}
-    return digest_of(sources)
+    return digest_of(_kernel_closure(module))
 
 
 # A stage that outgrew one module keeps its Spark part beside it.
@@ -57,36 +56,39 @@ def _source(module: str) -> str:
     return str(source)
 
 
-def _kernel_closure(module: str) -> set[str]:
-    todo, seen = [module], set()
+def _kernel_closure(module: str) -> dict[str, str]:
+    """Normal sources by module: of this one and of all that it imports."""
+    todo, seen = [module], dict[str, str]()
     while todo:
         name = todo.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        for node in ast.walk(ast.parse(_source(name))):
-            names = []
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names = [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
-            elif isinstance(node, ast.Import):
-                names = [a.name for a in node.names]
-            todo += [n for n in names if n.startswith(_DECIDE_ROWS) and _is_module(n)]
+        if name not in seen:
+            seen[name], imported = _understood(_source(name))
+            todo += [n for n in imported if _is_module(n)]
     return seen
 
 
-def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-def _normal_source(module: str) -> str:
-    tree = ast.parse(_source(module))
+@cache  # most kernels are behind several stages
+def _understood(source: str) -> tuple[str, tuple[str, ...]]:
+    """A source without comments, docstrings and layout; and what it may import that counts."""
+    tree = ast.parse(source)
+    imported: dict[str, None] = {}
     for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+            imported |= dict.fromkeys(n for n in names if n.startswith(_DECIDE_ROWS))
+        elif isinstance(node, ast.Import):
+            imported |= dict.fromkeys(a.name for a in node.names if a.name.startswith(_DECIDE_ROWS))
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
             first = body[0].value
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 body[:1] = [] if len(body) > 1 else [ast.Pass()]
-    return ast.unparse(tree)
+    return ast.unparse(tree), tuple(imported)
+
+
+@cache
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False

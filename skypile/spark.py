@@ -50,6 +50,8 @@ def session(master: str, driver_memory: str, conf: Mapping[str, str]) -> SparkSe
         if local:
             os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
             builder = builder.config("spark.driver.host", "127.0.0.1")
+            # Through a TCP socket each task waits 40 ms for an acknowledgement that is put off.
+            builder = builder.config("spark.python.unix.domain.socket.enabled", "true")
         builder = builder.config("spark.ui.enabled", "false")
         builder = builder.config("spark.ui.showConsoleProgress", "false")
         java_options = jvm.options() if local else []
@@ -57,8 +59,12 @@ def session(master: str, driver_memory: str, conf: Mapping[str, str]) -> SparkSe
             file = Path(__file__).with_name("log4j2.properties")
             java_options.append(f"-Dlog4j2.configurationFile=file:{file}")
         builder = builder.config("spark.driver.extraJavaOptions", " ".join(java_options))
-    # Rows of shingles are long: without a bound in bytes 10,000 of them go to Python at a time.
-    for key, value in {"spark.sql.execution.arrow.maxBytesPerBatch": "64m", **conf}.items():
+    own = {
+        # Rows of shingles are long: without a bound in bytes 10,000 of them go to Python at a time.
+        "spark.sql.execution.arrow.maxBytesPerBatch": "64m",
+        "spark.python.daemon.module": "skypile.worker_daemon",
+    }
+    for key, value in {**own, **conf}.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 

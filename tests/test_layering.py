@@ -62,7 +62,9 @@ def test_tables_import_only_pyarrow() -> None:
 
 def test_only_spark_and_the_relates_of_stages_know_pyspark() -> None:
     for path in files("skypile"):
-        if path.name == "spark.py":
+        if path.name == "worker_daemon.py":
+            assert imports(path) >= {"pyspark"}, path
+        elif path.name == "spark.py":
             assert not offences(path, ("skypile.stages", "skypile.run")), path
         elif path.parent.name == "stages":
             assert not offences(path, ("pyspark",), ("pyspark.sql",)), path
