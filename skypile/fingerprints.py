@@ -41,7 +41,8 @@ def code_digest(module: str) -> str:
 
     Comments, docstrings and layout are left out: rewording a comment does not recompute a crawl.
     """
-    return digest_of(_kernel_closure(module))
+    sources = {name: _understood(_source(name))[0] for name in sorted(_kernel_closure(module))}
+    return digest_of(sources)
 
 
 # A stage that outgrew one module keeps its Spark part beside it.
@@ -56,14 +57,13 @@ def _source(module: str) -> str:
     return str(source)
 
 
-def _kernel_closure(module: str) -> dict[str, str]:
-    """Normal sources by module: of this one and of all that it imports."""
-    todo, seen = [module], dict[str, str]()
+def _kernel_closure(module: str) -> set[str]:
+    todo, seen = [module], set()
     while todo:
         name = todo.pop()
         if name not in seen:
-            seen[name], imported = _understood(_source(name))
-            todo += [n for n in imported if _is_module(n)]
+            seen.add(name)
+            todo += [n for n in _understood(_source(name))[1] if _is_module(n)]
     return seen
 
 
