@@ -1,4 +1,4 @@
-"""Pages out of published packages: found by name, with their addresses, and of the right archive."""
+"""Pages of published packages: found by name, with their addresses, out of the right archive."""
 
 import hashlib
 import io
