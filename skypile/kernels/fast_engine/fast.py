@@ -112,8 +112,8 @@ def found_on(
 
 
 def prepared(html: str, page: bytes, plain: bytes, limits: Limits, marks: Marks | None) -> Any:
-    """lxml's tree of a page that holds listings or formulas, with these made text; None for any
-    other, and where it exceeds a limit. page: `html` in UTF-8. plain: what `slim` leaves of it.
+    """The tree, by lxml, of a page that holds listings or formulas, with these made text; None for
+    any other, and where it exceeds a limit. page: `html` in UTF-8. plain: what `slim` leaves of it.
     """
     small = plain.lower()
     has_formulas = _FORMULAS.any_held(small) or _PICTURED.any_held(page.lower())
