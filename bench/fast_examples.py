@@ -121,8 +121,7 @@ def scanned(page: GoldPage) -> s.Scan:
     html, data = in_utf8(page.text)
     marks = marks_for(html)
     plain = slim(data)
-    needed = fast.needs_preparing(data, plain)
-    return fast.scan_of(plain, fast.prepared(html, DEFAULT_LIMITS, marks) if needed else None)
+    return fast.scan_of(plain, fast.prepared(html, data, plain, DEFAULT_LIMITS, marks))
 
 
 def example(page: GoldPage, name: str) -> Example:
@@ -148,7 +147,7 @@ def example(page: GoldPage, name: str) -> Example:
 
 
 def _example(page: GoldPage, name: str, scan: s.Scan, labels: Array) -> Example:
-    rows = f.features(scan, np.zeros(page_topics.BUCKETS)).astype(np.float32)
+    rows = f.features(scan, np.zeros(page_topics.BUCKETS))
     sizes = np.array([len(words(text)) + 1.0 for text in block_texts(scan)])
     return Example(page, name, host_of(page), scan, rows, _chains(scan), labels, sizes)
 

@@ -162,13 +162,13 @@ def fit(found: Sequence[Example], seed: int) -> dict[str, Any]:
     for k in range(FOLDS):
         others = fold_of != k
         trees = _trees(x[others], y[others], w[others], BLOCK_TREES, seed)
-        margins[~others] = sums(x[~others].astype(np.float64), forest(trees))
+        margins[~others] = sums(x[~others], forest(trees))
     ends = np.cumsum([0, *(len(e.rows) for e in found)])
     around = [
         page_context.context(e.scan, margins[a:b])
         for e, (a, b) in zip(found, itertools.pairwise(ends), strict=True)
     ]
-    page = np.hstack([x, np.concatenate(around).astype(np.float32)])
+    page = np.hstack([x, np.concatenate(around)])
     weights = fit_words(found, counts)
     return {
         "features": list(f.NAMES),

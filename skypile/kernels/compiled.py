@@ -34,6 +34,7 @@ U32: TypeAlias = npt.NDArray[np.uint32]
 U64: TypeAlias = npt.NDArray[np.uint64]
 I32: TypeAlias = npt.NDArray[np.int32]
 I64: TypeAlias = npt.NDArray[np.int64]
+F32: TypeAlias = npt.NDArray[np.float32]
 F64: TypeAlias = npt.NDArray[np.float64]
 _IMPORTED = re.compile(
     r"^from skypile\.kernels(?:\.([\w.]+))? import (\([^)]*\)|[\w, ]+)", re.M

@@ -21,8 +21,9 @@ MIN_LINKED_FRACTION = 0.85
 MAX_LINK_LETTERS = 60  # of an item, on average; catalogues with whole sentences as links stay
 
 _SHARE_TARGETS = r"微信|朋友圈|微博|新浪|腾讯|QQ|空间|好友|人人|豆瓣|facebook|twitter|weibo|wechat"
-_PATTERNS = (
-    # Chinese, simplified and traditional
+# Each of these has a Chinese word, so that no line of ASCII is tried against them.
+_CHINESE = (
+    # Simplified and traditional
     rf"分享(?:到|至|给|給)?\s*[:：]?\s*(?:(?:{_SHARE_TARGETS}|[、,，|/ ])\s*)*",
     r"(?:您|你)?(?:当前|現在|现在|目前|當前|所在)?(?:的|所在)?(?:的)?位置\s*[:：].*",
     r"(?:字号|字號|字体大小|字體大小|字体)\s*[:：]?\s*(?:[\[【（(]?[大中小+\-TA]{1,3}[\]】）)]?\s*)*.{0,12}",
@@ -40,13 +41,13 @@ _PATTERNS = (
     r".{0,60}(?:ICP备|ICP備|ICP证|公网安备|公網安備).{0,100}",
     r"(?:版权所有|版權所有).{0,100}|.{0,30}(?:版权所有|版權所有)[^。]{0,40}",
     r".{0,12}使用\s*cookies?.{0,100}",
-    # English
+)
+_ENGLISH = (
     r"share(?: (?:this|on|via|to|with))?(?: (?:article|story|post|page|facebook|twitter|x|linkedin"
     r"|whatsapp|email|pinterest|reddit|your friends))*(?: ?[,|/:])?",
     r"(?:tweet|pin|e-?mail|print|save|bookmark|facebook|twitter|linkedin|pinterest|whatsapp|reddit)"
     r"(?: (?:this|it|page|article|story))*",
     r"(?:copyright\s*)?(?:©|\(c\)|copyright)\s*(?:©|\(c\))?\s*\d{4}.{0,100}",
-    r".{0,100}all rights reserved\.?.{0,40}",
     r"(?:we use|(?:this|our) (?:web)?site uses) cookies.{0,180}",
     r"(?:previous|next|newer|older) (?:article|post|story|page|entry)s?\s*(?:[:»«→←].{0,80})?",
     r"(?:related|recommended|popular|latest|more|most read|trending)"
@@ -56,13 +57,22 @@ _PATTERNS = (
     r"|show more|load more)[.… »]*",
     r"\[\d{1,4}(?:[-–,]\s?\d{1,4})*\]",  # a citation on a line of its own
 )
-_LINE = re.compile("|".join(f"(?:{p})" for p in _PATTERNS), re.IGNORECASE)
+_CHINESE_LINE, _ENGLISH_LINE = (
+    re.compile("|".join(f"(?:{p})" for p in patterns), re.IGNORECASE)
+    for patterns in (_CHINESE, _ENGLISH)
+)
+# Apart, since a pattern that begins anywhere is tried at each character.
+_RESERVED = re.compile(r".{0,100}all rights reserved\.?.{0,40}", re.IGNORECASE)
 
 
 def is_furniture(line: str) -> bool:
     """Whether a line is of such a form as a whole."""
     text = line.removeprefix("- ")
-    return len(text) <= MAX_LINE_CHARS and _LINE.fullmatch(text) is not None
+    if len(text) > MAX_LINE_CHARS:
+        return False
+    if _ENGLISH_LINE.fullmatch(text) or ("reserved" in text.lower() and _RESERVED.fullmatch(text)):
+        return True
+    return not text.isascii() and _CHINESE_LINE.fullmatch(text) is not None
 
 
 def mark_link_lists(tree: Any, mark: str) -> None:

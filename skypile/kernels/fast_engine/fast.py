@@ -42,12 +42,13 @@ from skypile.kernels.fast_engine.page_tags import Scan
 from skypile.kernels.fast_engine.page_trees import Weights, scores
 from skypile.kernels.fast_engine.page_weights import weights
 
-# What `markup` turns into text: listings, and formulas in what wraps their renderings; the second
-# stand in addresses and in attributes of pictures.
-_MARKED_UP = NameSearch(
+# What `markup` turns into text: listings, and formulas, whose LaTeX stands in scripts, in addresses
+# and attributes that `slim` leaves out, and in what wraps their renderings.
+_LISTED = NameSearch(("<pre>", "<pre ", "<pre\n", "<code", "blockcode"))
+_FORMULAS = NameSearch(
     (
-        *("<pre>", "<pre ", "<pre\n", "<code", "blockcode", "<math", "math/tex", "katex"),
-        *("tex-image", "ee_img", "texhtml", 'class="tex"', 'class="latex"', "class=latex"),
+        *("<math", "math/tex", "katex", "tex-image", "ee_img", "texhtml", 'class="tex"'),
+        *('class="latex"', "class=latex"),
     )
 )
 _PICTURED = NameSearch(("eeimg", "equation?tex=", "chart?cht=tx", "mathtex", "mimetex", "codecogs"))
@@ -94,15 +95,14 @@ def found_on(
     data: the page in UTF-8.
     """
     marks, plain = marks_for(html), slim(data)
-    is_thread = _RARE_IN_OTHERS.any_held(plain) and may_be_thread(_THREADS.held(plain))
-    tree = None
-    if is_thread or needs_preparing(data, plain):
-        tree = prepared(html, limits, marks)
-    if is_thread and tree is not None:
-        join_lines(tree)
-        posts = thread(tree)
-        if posts and (found := blocks(posts, marks)):
-            return found, None
+    tree = prepared(html, data, plain, limits, marks)
+    if _RARE_IN_OTHERS.any_held(plain) and may_be_thread(_THREADS.held(plain)):
+        read = tree if tree is not None else parsed(plain.decode(), limits)
+        if read is not None:
+            join_lines(read)
+            posts = thread(read)
+            if posts and (found := blocks(posts, marks)):
+                return found, None
     page = scan_of(plain, tree)
     if page.deepest > limits.max_depth:
         return (), "depth"
@@ -111,18 +111,25 @@ def found_on(
     return chosen(page, marks, using), None
 
 
-def needs_preparing(page: bytes, plain: bytes) -> bool:
-    """Whether a page may hold listings or formulas. plain: what `slim` leaves of it."""
-    return _MARKED_UP.any_held(plain.lower()) or _PICTURED.any_held(page.lower())
-
-
-def prepared(html: str, limits: Limits, marks: Marks | None) -> Any:
-    """The page as lxml's tree, listings and formulas made text; None where it exceeds a limit."""
-    tree = article.parse(readable(html))
-    if tree is None or exceeded(tree, limits) is not None:
+def prepared(html: str, page: bytes, plain: bytes, limits: Limits, marks: Marks | None) -> Any:
+    """The tree, by lxml, of a page that holds listings or formulas, with these made text; None for
+    any other, and where it exceeds a limit. page: `html` in UTF-8. plain: what `slim` leaves of it.
+    """
+    small = plain.lower()
+    has_formulas = _FORMULAS.any_held(small) or _PICTURED.any_held(page.lower())
+    if not has_formulas and not _LISTED.any_held(small):
         return None
-    rewrite(tree, html, marks)
+    source = html if has_formulas else plain.decode()
+    tree = parsed(source, limits)
+    if tree is not None:
+        rewrite(tree, source, marks)
     return tree
+
+
+def parsed(html: str, limits: Limits) -> Any:
+    """A page as lxml's tree, None where it exceeds a limit."""
+    tree = article.parse(readable(html))
+    return None if tree is None or exceeded(tree, limits) is not None else tree
 
 
 def scan_of(plain: bytes, tree: Any) -> Scan:

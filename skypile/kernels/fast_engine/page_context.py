@@ -4,7 +4,7 @@ the second set of trees sees (`page_trees`). Sums and ratios, as in `page_featur
 
 import numpy as np
 
-from skypile.kernels.compiled import F64, I32, U32, compiled
+from skypile.kernels.compiled import F32, F64, I32, U32, compiled
 from skypile.kernels.fast_engine.page_alike import alike_of
 from skypile.kernels.fast_engine.page_features import ratio
 from skypile.kernels.fast_engine.page_tags import ELEMENT, END, FIRST, PARENT, WEIGHT, Scan
@@ -20,9 +20,16 @@ N_CONTEXT = len(CONTEXT_NAMES)
 _NEAR = np.array((2, 5, 12))
 
 
-def context(scan: Scan, margins: F64) -> F64:
-    """What the first judgement says of the blocks around: a row by block, as `CONTEXT_NAMES`."""
-    return _context(scan.elements, scan.blocks, scan.word_elements, scan.word_hashes, margins)
+def context(scan: Scan, margins: F64, rows: F32 | None = None) -> F32:
+    """What the first judgement says of the blocks around: a row by block, as `CONTEXT_NAMES`.
+
+    rows: whose last columns are to hold it, in place of new ones.
+    """
+    if rows is None:
+        rows = np.zeros((len(margins), N_CONTEXT), np.float32)
+    scanned = (scan.elements, scan.blocks, scan.word_elements, scan.word_hashes)
+    _context(*scanned, margins, rows, rows.shape[1] - N_CONTEXT)
+    return rows
 
 
 @compiled
@@ -32,11 +39,12 @@ def squash(margin: float) -> float:
 
 
 @compiled
-def _context(elements: I32, blocks: I32, of: I32, hashes: U32, margins: F64) -> F64:
+def _context(
+    elements: I32, blocks: I32, of: I32, hashes: U32, margins: F64, out: F32, first: int
+) -> None:
     n = len(blocks)
-    out = np.zeros((n, N_CONTEXT))
     if n == 0:
-        return out
+        return
     score, sums = _score_sums(blocks, margins)
     low, high = _best_element(elements, sums)
     run_low, run_high = _best_run(blocks, score)
@@ -53,7 +61,7 @@ def _context(elements: I32, blocks: I32, of: I32, hashes: U32, margins: F64) -> 
             last_kept = b
             first_kept = b if first_kept < 0 else first_kept
     for b in range(n):
-        row = out[b]
+        row = out[b, first:]
         f = _scores_around(row, elements, sums, score, b, int(blocks[b, ELEMENT]))
         row[f], row[f + 1] = ratio(sums[b, 2], sums[n, 2]), ratio(sums[n, 2], sums[n, 0])
         held = sums[high, 0] - sums[low, 0]
@@ -68,7 +76,6 @@ def _context(elements: I32, blocks: I32, of: I32, hashes: U32, margins: F64) -> 
         row[f + 4] = ratio(score[b], highest)
         row[f + 5] = b - first_kept if first_kept >= 0 else -999
         row[f + 6] = b - last_kept if last_kept >= 0 else 999
-    return out
 
 
 @compiled
@@ -114,7 +121,7 @@ def _best_run(blocks: I32, score: F64) -> tuple[int, int]:
 
 
 @compiled
-def _scores_around(row: F64, elements: I32, sums: F64, score: F64, b: int, at: int) -> int:
+def _scores_around(row: F32, elements: I32, sums: F64, score: F64, b: int, at: int) -> int:
     """Scores of neighbours, of the elements around, and in windows; the next column."""
     n, f = len(score), 0
     for d in range(-4, 5):

@@ -8,9 +8,8 @@ Left out: what is made of them (`page_trees`).
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from skypile.kernels.compiled import F64, I32, I64, U32, compiled
+from skypile.kernels.compiled import F32, F64, I32, I64, U32, compiled
 from skypile.kernels.fast_engine.page_alike import (
     alike_of,
     element_facts,
@@ -92,8 +91,11 @@ NAMES: tuple[str, ...] = (
 N_FEATURES = len(NAMES)
 
 
-def features(scan: Scan, weights: npt.NDArray[np.float64]) -> F64:
-    """A row of numbers by block, in the order of `NAMES`. weights: of words by hash, `BUCKETS`."""
+def features(scan: Scan, weights: F64, room: int = 0) -> F32:
+    """A row of numbers by block, in the order of `NAMES`, and `room` more columns, of zeros.
+
+    weights: of words by hash, `BUCKETS`.
+    """
     return _features(
         scan.text,
         scan.elements,
@@ -102,6 +104,7 @@ def features(scan: Scan, weights: npt.NDArray[np.float64]) -> F64:
         scan.word_hashes,
         scan.title_words,
         weights,
+        N_FEATURES + room,
     )
 
 
@@ -113,10 +116,17 @@ def ratio(a: float, b: float) -> float:
 
 @compiled
 def _features(
-    text: U32, elements: I32, blocks: I32, of: I32, hashes: U32, title_words: int, weights: F64
-) -> F64:
+    text: U32,
+    elements: I32,
+    blocks: I32,
+    of: I32,
+    hashes: U32,
+    title_words: int,
+    weights: F64,
+    width: int,
+) -> F32:
     n = len(blocks)
-    out = np.zeros((n, N_FEATURES))
+    out = np.zeros((n, width), np.float32)
     if n == 0:
         return out
     sums = running_sums(blocks, elements)
@@ -170,7 +180,7 @@ _ANY_HEADING = 0b1100  # of GROUPS
 
 
 @compiled
-def _own(row: F64, text: U32, elements: I32, block: I32, title_words: int) -> int:
+def _own(row: F32, text: U32, elements: I32, block: I32, title_words: int) -> int:
     """What a block itself is; the next column."""
     e, inner = int(block[ELEMENT]), int(block[INNER])
     weight, chars = float(block[WEIGHT]), float(block[CHARS])
@@ -196,7 +206,7 @@ def _own(row: F64, text: U32, elements: I32, block: I32, title_words: int) -> in
 
 @compiled
 def _topic_steps(
-    row: F64, f: int, elements: I32, topics: I32, e: int, inner: int, inside: int
+    row: F32, f: int, elements: I32, topics: I32, e: int, inner: int, inside: int
 ) -> int:
     """Topics of the element and the one around, and how many steps up the nearest of each is."""
     near = topics[inner] | topics[e]
@@ -219,7 +229,7 @@ def _topic_steps(
 
 
 @compiled
-def _around(row: F64, f: int, blocks: I32, sums: I64, alike: I32, b: int) -> int:
+def _around(row: F32, f: int, blocks: I32, sums: I64, alike: I32, b: int) -> int:
     """What is in windows around a block, and of each of its neighbours; the next column."""
     n = len(blocks)
     for k in range(len(_SIZES)):
@@ -240,7 +250,7 @@ def _around(row: F64, f: int, blocks: I32, sums: I64, alike: I32, b: int) -> int
 
 
 @compiled
-def _ancestors(row: F64, f: int, elements: I32, sums: I64, at: int) -> int:
+def _ancestors(row: F32, f: int, elements: I32, sums: I64, at: int) -> int:
     """What the elements around hold. Those that hold no more than the one before are passed over,
     since they say nothing new.
     """
@@ -261,7 +271,7 @@ def _ancestors(row: F64, f: int, elements: I32, sums: I64, at: int) -> int:
 
 
 @compiled
-def _best_container(row: F64, f: int, elements: I32, sums: I64, e: int) -> int:
+def _best_container(row: F32, f: int, elements: I32, sums: I64, e: int) -> int:
     """The element around that best balances text against links and small blocks."""
     at, steps, most, chosen, chosen_steps = e, 0, -(1 << 60), e, 0
     while at >= 0 and steps < _MAX_STEPS:

@@ -9,18 +9,22 @@ days in numbers that may be months (03/04/2021).
 """
 
 import datetime
+import itertools
 import re
 from collections.abc import Iterator
 from html import unescape
-from itertools import islice
 
 from skypile.kernels.extraction.metadata import one_title
 from skypile.kernels.fast_engine.name_search import NameSearch
 
-MAX_HEAD_CHARS = 300_000  # structured data may stand behind long styles
+MAX_HEAD_CHARS = (
+    300_000  # of meta elements and named ones: bytes; structured data may stand behind long styles
+)
 EARLIEST = "1995-01-01"  # htmldate's: what is before is no date of a web page
 
-_META = re.compile(r"<meta\b([^<>]{1,2000})>", re.IGNORECASE)
+# Where a tag may begin is seen with vector instructions; the pattern by itself takes twice as long.
+_META_BEGUN = NameSearch(map("".join, itertools.product(*zip("<meta", "<META", strict=True))))
+_META = re.compile(rb"<meta\b([^<>]{1,6000})>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"([\w:.-]{1,40})\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 _TITLE = re.compile(r"<title\b[^<>]*>([^<]{1,2000})", re.IGNORECASE)
 _TITLES = ("og:title", "twitter:title", "citation_title", "dc.title")
@@ -31,6 +35,8 @@ _DATES = (
     *("parsely-pub-date", "article_date_original", "weibo: article:create_at", "bt:pubdate"),
     *("og:release_date", "releasedate", "date"),
 )
+# One of these is in each of the names.
+_IN_NAMES = ("title", "dat", "pub", "creat")
 _DATA_DATE = re.compile(r"\"(?:datePublished|pubDate|dateCreated)\"\s*:\s*\"([^\"]{8,40})\"")
 _TIME = re.compile(r"<time\b[^<>]{0,300}?\bdatetime\s*=\s*[\"']?([^\"'<>]{8,40})", re.IGNORECASE)
 _DATED = NameSearch(("datePublished", "pubDate", "dateCreated", "<time", "<TIME", "<Time"))
@@ -62,25 +68,36 @@ def head(
 
     page: the same in UTF-8.
     """
-    start = html[:MAX_HEAD_CHARS]
     named: dict[str, str] = {}
-    for found in _META.finditer(start):
-        given = {m[1].lower(): m[2] or m[3] or m[4] or "" for m in _ATTRIBUTE.finditer(found[1])}
+    for said in _metas(page):
+        if not any(part in said.lower() for part in _IN_NAMES):
+            continue
+        given = {m[1].lower(): m[2] or m[3] or m[4] or "" for m in _ATTRIBUTE.finditer(said)}
         name = given.get("property") or given.get("name") or given.get("itemprop")
         if name and given.get("content"):
             named.setdefault(name.lower(), given["content"])
     title = next((t for name in _TITLES if (t := one_title(named.get(name)))), None)
-    if title is None and (found_title := _TITLE.search(start)):
+    if title is None and (found_title := _TITLE.search(html, 0, MAX_HEAD_CHARS)):
         title = one_title(found_title[1])
     dates = [named.get(name) for name in _DATES]
     if _DATED.any_held(page):
-        said = (pattern.search(html) for pattern in (_DATA_DATE, _TIME))
-        dates += [match[1] for match in said if match]
+        stated = (pattern.search(html) for pattern in (_DATA_DATE, _TIME))
+        dates += [match[1] for match in stated if match]
     dates.append(url)
     if day := next((d for text in dates if (d := _day(text, latest_date))), None):
         return title, day
-    shown = islice(_texts_named_for_dates(page[:MAX_HEAD_CHARS]), MAX_NAMED)
+    shown = itertools.islice(_texts_named_for_dates(page[:MAX_HEAD_CHARS]), MAX_NAMED)
     return title, next((d for text in shown if (d := _written_day(text, latest_date))), None)
+
+
+def _metas(page: bytes) -> Iterator[str]:
+    """The attributes of each meta element in the head of a page."""
+    behind = 0
+    for place in _META_BEGUN.places(page[:MAX_HEAD_CHARS]):
+        found = _META.match(page, place, MAX_HEAD_CHARS) if place >= behind else None
+        if found:
+            behind = found.end()
+            yield found[1].decode("utf8", "replace")
 
 
 def _texts_named_for_dates(page: bytes) -> Iterator[str]:

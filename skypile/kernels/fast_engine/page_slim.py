@@ -14,10 +14,10 @@ from skypile.kernels.fast_engine.page_tags import BASIS, MAX_NAME_CHARS, PRIME, 
 
 # What says something of a block, and what decides where an element goes: a hidden input stays in
 # a table, a font with a colour ends a drawing, an annotation in HTML holds HTML; a role of
-# data tells a thread (`threads`).
+# data tells a thread (`threads`), and a button in a listing does something (`markup`).
 _KEPT = (
     *("class", "id", "role", "itemprop", "style", "hidden", "type", "color", "face", "size"),
-    *("encoding", "data-role"),
+    *("encoding", "data-role", "onclick"),
 )
 _SLOTS = 256
 

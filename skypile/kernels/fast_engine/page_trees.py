@@ -5,12 +5,13 @@ Left out: where the trees come from (`page_weights`), and what is made of the bl
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from skypile.kernels.compiled import F64, I64, U32, compiled
-from skypile.kernels.fast_engine.page_context import context
+from skypile.kernels.compiled import F32, F64, I64, U32, compiled
+from skypile.kernels.fast_engine.page_context import N_CONTEXT, context
 from skypile.kernels.fast_engine.page_features import features
 from skypile.kernels.fast_engine.page_tags import Scan
 
@@ -23,7 +24,7 @@ class Forest(NamedTuple):
     """
 
     feature: U32
-    threshold: F64
+    threshold: F32
     left: U32
     value: F64
     roots: U32
@@ -67,7 +68,7 @@ def forest(trees: list[dict[str, list[Any]]]) -> Forest:
     feature, threshold, left, value = zip(*nodes, strict=True) if nodes else ((), (), (), ())
     return Forest(
         np.array(feature, np.uint32),
-        np.array(threshold, np.float64),
+        _at_most(threshold),
         np.array(left, np.uint32),
         np.array(value, np.float64),
         np.array(roots, np.uint32),
@@ -75,26 +76,33 @@ def forest(trees: list[dict[str, list[Any]]]) -> Forest:
     )
 
 
+def _at_most(thresholds: Sequence[float]) -> F32:
+    """The next float32 at or below each: what is above the one is above the other."""
+    exact = np.array(thresholds, np.float64)
+    near = exact.astype(np.float32)
+    return np.where(near > exact, np.nextafter(near, np.float32(-math.inf)), near)
+
+
 def scores(scan: Scan, using: Weights) -> F64:
     """How likely each block is main text: above 0 rather so, below rather not."""
-    first = features(scan, using.words)
-    margins = sums(first, using.block)
-    return sums(np.hstack([first, context(scan, margins)]), using.page)
+    rows = features(scan, using.words, room=N_CONTEXT)
+    margins = sums(rows, using.block)
+    return sums(context(scan, margins, rows), using.page)
 
 
-def sums(rows: F64, trees: Forest) -> F64:
-    """The sum of all trees' values for each row."""
+def sums(rows: F32, trees: Forest) -> F64:
+    """The sum of all trees' values for each row; columns that no tree asks for do no harm."""
     n, width = rows.shape
     return _sums(np.ascontiguousarray(rows).ravel(), n, width, *trees)
 
 
 @compiled
 def _sums(
-    flat: F64,
+    flat: F32,
     n: int,
     width: int,
     feature: U32,
-    threshold: F64,
+    threshold: F32,
     left: U32,
     value: F64,
     roots: U32,
@@ -108,7 +116,9 @@ def _sums(
         for _ in range(depths[t]):
             for b in range(n):
                 node = at[b]
-                above = flat[b * width + feature[node]] > threshold[node]
+                # Unsigned, since an index that may be negative takes a branch.
+                place = np.uint64(b) * np.uint64(width) + np.uint64(feature[node])
+                above = flat[place] > threshold[node]
                 at[b] = left[node] + np.uint32(above)
         for b in range(n):
             out[b] += value[at[b]]

@@ -94,6 +94,16 @@ def test_threads_are_read_as_by_the_other_engine() -> None:
     assert len(theirs.blocks) == 8
 
 
+def test_what_slim_leaves_out_is_not_missed_by_listings_and_formulas() -> None:
+    script = r"<script type='math/tex'>x^2+y</script>"
+    listing = "<pre>a = 1\n<a onclick='copy()'>copy it</a>b = 2</pre>"
+    for middle in (listing, listing + f"<p>{EN} {script}</p>"):  # parsed small, and as it is
+        found = found_on(page(*[f"<p>{EN}</p>"] * 3, middle, *[f"<p>{ZH}</p>"] * 3))
+        at = found.blocks.index("a = 1")
+        assert found.blocks[at : at + 2] == ("a = 1", "b = 2")
+        assert any(r"\(x^2+y\)" in block for block in found.blocks) is (script in middle)
+
+
 def test_title_and_date() -> None:
     head = "<meta property='article:published_time' content='2021-05-04T10:00'><title>T</title>"
     found = found_on(page(*[f"<p>{EN}</p>"] * 5, head=head))

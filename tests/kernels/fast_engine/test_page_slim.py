@@ -44,8 +44,8 @@ def slimmed(html: str) -> str:
     ("html", "left"),
     [
         (
-            "<p class='a b' data-x=\"1>2\" onclick=f()>One <b title=x>two</b></p>",
-            "<p class='a b'>One <b>two</b></p>",
+            "<p class='a b' data-x=\"1>2\" onload=f() onclick=f()>One <b title=x>two</b></p>",
+            "<p class='a b' onclick=f()>One <b>two</b></p>",
         ),
         ("<a href=/x class=mehr id = n>中文</a>", "<a class=mehr id = n>中文</a>"),
         ("<script src=a>if (a</b>) '</p>'</script>后", "<script></script>后"),
