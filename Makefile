@@ -215,6 +215,7 @@ bench-perplexity: install lmplz  ## language models of Wikipedia: ordering of re
 
 bench-quality: install lmplz bench-perplexity  ## perplexity, and the reference classifier on sources it never saw
 	@$(PY) -m bench.quality --data $(SHARED)/data
+	@$(PY) -m bench.crossfit --data $(SHARED)/data
 
 bench-signals: install  ## signals, rules, personal data, block lists: speed, what clean text loses
 	@$(PY) -m bench.signals --data $(SHARED)/data

@@ -17,8 +17,8 @@ from typing import Any
 
 BENCHES = (
     *("read", "encoding", "glance", "extract", "wikipedia", "code", "language", "dedup"),
-    *("perplexity", "quality", "signals", "distribution", "distribution_effect", "ngrams"),
-    *("parallel", "stem", "decontaminate"),
+    *("perplexity", "quality", "crossfit", "signals", "distribution", "distribution_effect"),
+    *("ngrams", "parallel", "stem", "decontaminate"),
     *("tokenizer", "tokens", "train"),
 )
 # Run where they are named: minutes, and the first two on data of their own making.

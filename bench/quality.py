@@ -4,7 +4,8 @@
 `skypile.fits.reference` on one Wikipedia source and on web text (pages of seven tenths of the hosts
 of the extraction sets, articles, domains), and asked about another Wikipedia source, which was made
 by other people with other tools, against text that it did not learn from: collections that it has
-never seen, and the other half of the three that the target of issue 4 names.
+never seen, and the other half of the three that the target of issue 4 names (`bench.crossfit` asks
+about both halves, and what holds these figures down).
 
 - `auc`, beside `baseline`: a logistic regression on shares of kinds of punctuation and digits
   and on the length, fitted on the same texts. Where ours is not ahead of it by .05, the sources can
@@ -176,12 +177,7 @@ def bench_auc(data: Path, language: str, work: Path) -> None:
     """Each Wikipedia source against what the classifier of the other never saw: the web texts,
     pages of hosts left out, and each domain by a classifier that did not learn from it.
     """
-    have = pages(data, language)
-    hosts = sorted({page.host for page in have})
-    learnt_hosts = {h for n, h in enumerate(hosts) if n % 10 < 7}
-    unseen = [page.text for page in have if page.host not in learnt_hosts]
-    known = articles(data, language)
-    known["pages"] = [page.text for page in have if page.host in learnt_hosts]
+    known, unseen = learnt_pages(data, language)
     by_domain = domains(data, language)
     sets = {"pages of held-out hosts": unseen, **others(data, language)}
     sources = WIKIPEDIA[language]
@@ -195,6 +191,17 @@ def bench_auc(data: Path, language: str, work: Path) -> None:
             asked = {left_out: by_domain[left_out]} if left_out else sets
             folder = work / f"{language}-{one}{'-' if left_out else ''}"
             ask_about(data, language, one, other, learnt, asked, folder)
+
+
+def learnt_pages(data: Path, language: str) -> tuple[dict[str, Texts], Texts]:
+    """(articles and pages of seven tenths of the hosts, which are always learnt; other pages)."""
+    have = pages(data, language)
+    hosts = sorted({page.host for page in have})
+    learnt_hosts = {h for n, h in enumerate(hosts) if n % 10 < 7}
+    unseen = [page.text for page in have if page.host not in learnt_hosts]
+    known = articles(data, language)
+    known["pages"] = [page.text for page in have if page.host in learnt_hosts]
+    return known, unseen
 
 
 def in_halves(texts: Texts) -> tuple[Texts, Texts]:
@@ -215,20 +222,8 @@ def ask_about(
     folder: Path,
 ) -> None:
     """Fit on one source, and print the AUC of the other against each set."""
-    texts_learnt = [
-        text for name, texts in learnt.items()
-        for text in (texts if name == "pages" else texts[:LEARNT_OF_A_DOMAIN])
-    ]  # fmt: skip
-    own = wikipedia(data, one, language)
-    fit_reference(
-        [Page(str(n), text) for n, text in enumerate(own)],
-        [Page(str(n), text) for n, text in enumerate(texts_learnt)],
-        language,
-        folder,
-        settings=ReferenceSettings(heldout_fraction=0),
-        fold=han_fold() if language == "zh" else None,
-    )
-    ask = classifier(folder, language)
+    own, texts_learnt = wikipedia(data, one, language), texts_of(learnt)
+    ask = fit(own, texts_learnt, language, folder)
     baseline = fit_baseline(pieces(own, language), pieces(texts_learnt, language))
     articles_asked = pieces(wikipedia(data, other, language), language)
     ours, form_of = ask(articles_asked), baseline(articles_asked)
@@ -245,6 +240,29 @@ def ask_about(
             fit=reached - plain >= 0.05, fitted_on=one,
             n=len(starts), positives=len(articles_asked),
         )  # fmt: skip
+
+
+def texts_of(learnt: dict[str, Texts]) -> Texts:
+    """All pages, and a part of each other collection."""
+    return [
+        text for name, texts in learnt.items()
+        for text in (texts if name == "pages" else texts[:LEARNT_OF_A_DOMAIN])
+    ]  # fmt: skip
+
+
+def fit(
+    positives: Texts, negatives: Texts, language: str, folder: Path
+) -> Callable[[Texts], np.ndarray]:
+    """The classifier of these texts, nothing held out."""
+    fit_reference(
+        [Page(str(n), text) for n, text in enumerate(positives)],
+        [Page(str(n), text) for n, text in enumerate(negatives)],
+        language,
+        folder,
+        settings=ReferenceSettings(heldout_fraction=0),
+        fold=han_fold() if language == "zh" else None,
+    )
+    return classifier(folder, language)
 
 
 def to_traditional(text: str) -> str:

@@ -74,9 +74,13 @@ IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\
 CLEAN = (
     "_news",
     "_decoded",
+    "_clean",
+    "_main_text_test",
     "_without_lottery",
     "_without_lottery_test",
 )  # cases that a target is set for
+# What no clean text has: entities that nobody decoded, and a page's program.
+LEFT_OVER = re.compile(r"&(?:[A-Za-z]{2,8}|#\d{1,7});|\bfunction\s*\w*\(")
 LOTTERY = re.compile("开奖|彩票|竞彩|大乐透|双色球|快乐8|排列三|福彩|红单|胜负彩")
 
 
@@ -129,21 +133,26 @@ def bench_rules(data: Path) -> None:
     """What the profiles drop: of clean texts, of lottery pages and spam, and of labelled ones.
 
     News of zh_web_text has HTML entities that nobody decoded (`&nbsp;`), which no text of the
-    pipeline has: `decoded` is the same documents with them decoded, as a parser does. Lottery pages
-    of zh_news are told by their words, which no rule looks at. `test` halves were not looked at
-    when the profile was made (`bench.metrics.half`).
+    pipeline has: `decoded` is the same documents with them decoded, as a parser does, and `clean`
+    those that have neither entities nor a program. html_cwce_zh has the main text of Chinese pages,
+    cut out by hand. Lottery pages of zh_news are told by their words, which no rule looks at.
+    `test` halves were not looked at when the profile was made (`bench.metrics.half`).
     """
     web, chinese = (rows(data / f"{name}/texts.jsonl.gz") for name in ("web_text", "zh_web_text"))
     news = [r["text"] for r in chinese if r["domain"].startswith("news")]
     sina = [r["text"] for r in rows(data / "skywork_release/zh_news.jsonl.gz")]
     clear = [t for t in sina if not LOTTERY.search(t)]
     finance = [r["text"] for r in rows(data / "skywork_release/zh_finance.jsonl.gz")]
+    with (data / "html_cwce_zh/gold.jsonl").open(encoding="utf8") as lines:
+        by_hand = [json.loads(text)["gold_text"] for text in lines]
     domain = rows(data / "domain_text/texts.jsonl.gz")
     crawl = [r["text"] for r in web if r["lang"] == "zh" and not r["quality"]]
     made = [spam("zh", SPAM["zh"][i % len(SPAM["zh"])], i, 7).gold_text for i in range(60)]
     sets = {
         ("zh", "zh_web_text_news"): news,
         ("zh", "zh_web_text_news_decoded"): [html.unescape(t) for t in news],
+        ("zh", "zh_web_text_news_clean"): [t for t in news if not LEFT_OVER.search(t)],
+        ("zh", "html_cwce_zh_main_text_test"): [t for t in by_hand if half(t) == "test"],
         ("zh", "zh_news"): sina,
         ("zh", "zh_news_without_lottery"): clear,
         ("zh", "zh_news_without_lottery_test"): [t for t in clear if half(t) == "test"],
