@@ -1,13 +1,14 @@
 """Extraction beside its peers: F1 against gold text, and CPU time a page, in one process.
 
 skypile, with either of its engines (`skypile` is that of trafilatura), starts from the bytes of a
-page and ends with the blocks that its paragraph rules leave; trafilatura and resiliparse are given
-the page as the gold data decodes it. The engines take turns page by page, in another order on each,
-after a page that makes each load what it loads late. The case `fast` is all pages together; F1 of
-the fast engine on the sets that it was fitted on is no measure of it and not printed: with each set
-left out, `python -m bench.fit_fast --judge set`.
+page and ends with title, date and the blocks that its paragraph rules leave. trafilatura and
+resiliparse are given the page as the gold data decodes it, and asked for its text alone; `all of
+trafilatura` starts from the bytes and gives title and date, too: the same work. The engines take
+turns page by page, in another order on each, after a page that makes each load what it loads late.
+The case `fast` is all pages together; F1 of the fast engine on the sets that it was fitted on is no
+measure of it and not printed: with each set left out, `python -m bench.fit_fast --judge set`.
 
-Left out: dates and titles; and how the settings were chosen (`bench.extract_evidence`).
+Left out: whether dates and titles are right; how the settings were chosen (`extract_evidence`).
 """
 
 import argparse
@@ -109,9 +110,20 @@ ENGINES: dict[str, Callable[[GoldPage], str]] = {
     "skypile": lambda page: kept_text(blocks_of(page)),
     "fast": lambda page: kept_text(blocks_of(page, fast.extract)),
     "trafilatura": lambda page: trafilatura.extract(page.text, include_comments=False) or "",
+    "all of trafilatura": lambda page: _all_of_trafilatura(page),
     "resiliparse": lambda page: extract_plain_text(page.text, main_content=True, alt_texts=False),
 }
-PEER = "trafilatura"
+PEER, SAME_WORK = "trafilatura", "all of trafilatura"
+
+
+def _all_of_trafilatura(page: GoldPage) -> str:
+    """From bytes to text, title, date and what else it says of a page."""
+    found: Any = trafilatura.bare_extraction(
+        page.body, url=page.url, include_comments=False, with_metadata=True
+    )
+    return (found.text or "") if found else ""
+
+
 _WARM = "<html><body><p class='date'>3 stycznia 2020</p><p>Short.</p></body></html>"
 
 
@@ -189,10 +201,11 @@ def cost(times: dict[str, list[float]]) -> Iterator[Line]:
         if name == "fast":
             line |= {"target": MAX_MEAN_MS, "ok": means[name] <= MAX_MEAN_MS and p999 < MAX_P999_MS}
         yield line
-    speedup = means[PEER] / means["fast"]
-    gain: Line = {"bench": "extract", "case": "fast", "engine": "fast", "metric": "speedup"}
-    gain |= {"value": round(speedup, 1), "unit": "ratio", "target": MIN_SPEEDUP, "peer": PEER}
-    yield gain | {"ok": speedup >= MIN_SPEEDUP}
+    for peer in (PEER, SAME_WORK):
+        speedup = means[peer] / means["fast"]
+        gain: Line = {"bench": "extract", "case": "fast", "engine": "fast", "metric": "speedup"}
+        gain |= {"value": round(speedup, 1), "unit": "ratio", "target": MIN_SPEEDUP, "peer": peer}
+        yield gain | {"ok": speedup >= MIN_SPEEDUP}
 
 
 def main() -> None:
