@@ -275,7 +275,7 @@ bench-kernels: install java  ## every per-document piece on one core: documents/
 bench-endurance: install java  ## all stages on 31,000 real pages: the memory of every process over time
 	@$(PY) -m bench.endurance --data $(SHARED)/data
 
-bench-growth: install java  ## the crawl, 3 and 10 times as much: time, memory, slopes, Spark's own share
+bench-growth: install java  ## the crawl, 3, 10 and 30 times as much: time, memory, slopes, Spark's own share
 	@$(PY) -m bench.growth --data $(SHARED)/data
 
 .PHONY: release-readers

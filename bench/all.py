@@ -22,7 +22,7 @@ BENCHES = (
     *("tokenizer", "tokens", "train"),
 )
 # Run where they are named: minutes, and the first two on data of their own making.
-LONG = ("dedup_scale", "distribution_scale", "pipeline")
+LONG = ("dedup_scale", "distribution_scale", "pipeline", "growth")
 DOC = Path(__file__).resolve().parent.parent / "docs/bench.md"
 COLUMNS = (
     "case",
@@ -35,6 +35,7 @@ COLUMNS = (
     "n",
     "pairs",
     "step",
+    "piece",
     "target",
     "ok",
     "peer",

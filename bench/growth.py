@@ -1,6 +1,6 @@
 """How time and memory grow with a crawl, and what Spark takes for itself.
 
-`python -m bench.growth [--copies 0 2 9] [--engine fast] [--cores 2]` runs the stages from
+`python -m bench.growth [--copies 0 2 9 29] [--engine fast] [--cores 2]` runs the stages from
 archives to signals on the real crawl of 1,014 pages with so many copies of it (29: 30 times as
 many), each in a process of its own, and once on a few pages, whose seconds are the start-up (of so
 few no tokenizer can be made, so the stages from there on are not in it). JSON lines:
@@ -71,7 +71,7 @@ def main() -> None:
     """All sizes, smallest first."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=REPO.parent / "shared/data")
-    parser.add_argument("--copies", type=int, nargs="+", default=[0, 2, 9])
+    parser.add_argument("--copies", type=int, nargs="+", default=[0, 2, 9, 29])
     parser.add_argument("--engine", choices=("trafilatura", "fast"), default="fast")
     parser.add_argument("--cores", type=int, default=2)
     args = parser.parse_args()
