@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from skypile import contents
-from skypile.config import Config
+from skypile.config import Config, Source
 from skypile.errors import InputError, StaleError
 from skypile.fingerprints import code_digest, digest_of, library_versions
 from skypile.manifests import CORPUS, FileEntry, Manifests
@@ -159,9 +159,16 @@ class Lineage:
             named = stage.fit.sources(self.config.settings[stage.name])
             sources = self.config.sources
             if named is None:
-                return [s.name for s in sources if s.category not in stage.not_for]
+                return [s.name for s in sources if not self._is_not_for(stage, s)]
             return [s.name for s in sources if s.name in named]
         return [s for s in self.units(stage, "cut") if self.applies(stage, s)]
+
+    def _is_not_for(self, stage: Stage, source: Source) -> bool:
+        """Whether a fit whose settings name no source leaves this one out."""
+        read = self.config.reader(source).read
+        assert read
+        skips = stage.name in source.skip_stages or stage.name in read.not_judged_by
+        return skips or source.category in stage.not_for
 
     def input_names(self, stage: Stage, piece: str, source: str) -> list[str]:
         """The manifests that a piece reads, `STAGE.PIECE/SOURCE`, in order."""

@@ -31,7 +31,7 @@ class Config(VectorSettings, CentreSettings):
         True, piece="fit", help="false: fit nothing, stage distribution names `models`"
     )
     sources: tuple[str, ...] = setting(
-        (), piece="fit", help="whose documents; all but code where none is named"
+        (), piece="fit", help="whose documents; none named: all, but for code and pairs"
     )
     max_documents: int = setting(100_000, piece="fit", low=1, help="drawn by hash")
     max_chars: int = setting(

@@ -279,8 +279,9 @@ STAGE = Stage(
             "document_pairs": streams.uncut,
         },
         check_hints=check_hints,
-        # They judge by one language, or remove blocks: half of a pair.
-        not_judged_by=("language", "distribution", "signals", "quality"),
+        # They judge by one language, or remove blocks: half of a pair. Nor are vectors fitted on
+        # what they do not judge.
+        not_judged_by=("language", "fit_vectors", "distribution", "signals", "quality"),
     ),
     measure=Measure(table=PAIRS, reads={"documents": ("text",)}, make_kernel=make_measure_kernel),
     relate=Relate(

@@ -13,7 +13,10 @@ from skypile.config import Config as RunConfig
 from skypile.config import from_table
 from skypile.driver import run_config
 from skypile.errors import ConfigError
+from skypile.files import Root
 from skypile.ledger import Ledger
+from skypile.lineage import Lineage
+from skypile.manifests import Manifests
 from skypile.pipeline import all_stages
 from skypile.settings import build
 from skypile.stages.parallel import STAGE, Config, ParallelKernel
@@ -231,6 +234,18 @@ def test_stages_that_take_pairs_apart_let_them_pass(tmp_path: Path) -> None:
     ]
     with pytest.raises(ConfigError, match="language cannot judge format pairs_tsv"):
         configure(tmp_path, {"a.tsv": tsv(PAIRS)}, stages=["parallel", "language"])
+
+
+@pytest.mark.parametrize("more", [{}, {"stages": ["parallel", "mixture"]}])
+def test_vectors_of_blocks_are_not_fitted_on_pairs(tmp_path: Path, more: dict[str, Any]) -> None:
+    pairs = {"name": "pairs", "format": "pairs_tsv", "paths": ["*.tsv"], "root": "in", **more}
+    pages = {"name": "pages", "format": "jsonl", "paths": ["*.jsonl"], "root": "in"}
+    common = {"category": "miscellany", "licence": "test"}
+    table = {"run": {"out": "run"}, "sources": [{**s, **common} for s in (pairs, pages)]}
+    config = from_table(table, all_stages(), base=tmp_path, where="test")
+    lineage = Lineage(config, Manifests(Root(config.run.out)))
+    fit = next(s for s in config.stages if s.name == "fit_vectors")
+    assert lineage.sources_of(fit, "fit") == ["pages"]
 
 
 @pytest.mark.parametrize(
