@@ -4,12 +4,14 @@
 
 - `both halves`: `bench.quality` learns one half of a collection and is asked about the other, of
   which web_text leaves 22 texts and spam 43. Here each half is asked of the classifier that learnt
-  the other half, and all texts count; `interval` has 95 % of 2,000 draws of the asked texts with
-  replacement. English web_text by its source as well: patents and abstracts of grants (the-pile-*)
-  are no web pages.
+  the other half, and all texts count; `interval` has 95 % of 2,000 draws of the asked web texts
+  with replacement, the articles and the fit as they are: with so few articles it is wider still.
+  English web_text by its source as well: patents and abstracts of grants (the-pile-*) are no web
+  pages.
 - `articles`: with an eighth to all of the articles of the one source (which, by hash); and with
-  half of the tested source besides, asked about its other half, beside the same without it. What is
-  between these two is lost from one collection of Wikipedia to the next, not to the web text.
+  half of the tested source in place of as many, asked about its other half, beside the same
+  without it. What is between these two is lost from one collection of Wikipedia to the next, not to
+  the web text.
 
 Nothing is chosen here: all classifiers are those of `bench.quality` with other texts.
 """
@@ -133,7 +135,8 @@ def bench(data: Path, language: str) -> None:
                     for source, own in by_source(data, texts, shares):
                         line(f"{case}/{source}", own.mean(), n=len(own), fitted_on=one)
         learnt, rest = in_halves(asked)
-        for name, some in (("without", positives), ("with", positives + learnt)):
+        fewer = positives[: max(0, len(positives) - len(learnt))]
+        for name, some in (("without", positives), ("with", fewer + learnt)):
             found = crossfit(always, sets, some, rest, language)
             for against, (_, shares) in found.items():
                 case = f"{language}/half of {other} against {against}, {name} its other half"

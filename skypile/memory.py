@@ -30,6 +30,7 @@ ADDRESS_SPACE = 3072 * MIB  # of one worker: what a limit by spark.executor.pysp
 TEXTS = 4 * ROW_GROUP_BYTES  # one row group in Arrow, as Python's strings, edited, as written
 ARROW = 2 * 64 * MIB  # a batch in and one out: spark.sql.execution.arrow.maxBytesPerBatch
 RECORD = 3  # times max_record_bytes: as stored, decoded, as UTF-8
+DAEMONS = 2 * 256 * MIB  # of each executor: `worker_daemon` for RDDs, and one for frames
 JVM = 384 * MIB  # metaspace, threads, network and shuffle buffers: Spark's own least overhead
 _UNITS = {"": 1, "b": 1 / MIB, "k": 1 / 1024, "m": 1, "g": 1024, "t": 1 << 20, "p": 1 << 30}
 
@@ -165,13 +166,14 @@ def check_executors(
             f"limits the addresses of each to {_gib(executor.python)} GiB. Set it to {wanted}g, or "
             "leave it out and use spark.executor.memoryOverhead, which counts what is in memory"
         )
-    need = executor.tasks * most.bytes + JVM
+    need = executor.tasks * most.bytes + DAEMONS + JVM
     if executor.outside is None:
         return (
             f"{one}; a standalone master reserves the heap alone, so leave that much a core of a "
             f"host free beside the executors' heaps ({_gib(executor.heap)} GiB each)"
         )
-    total = f"{executor.tasks} of them and the JVM's own {_gib(JVM)} GiB are {_gib(need)} GiB"
+    beside = f"what they are forked from, {_gib(DAEMONS)} GiB, and the JVM's own {_gib(JVM)} GiB"
+    total = f"{executor.tasks} of them, {beside} are {_gib(need)} GiB"
     if need > executor.outside:
         raise SkypileError(
             f"{one}; {total} an executor beside its heap, and it has {_gib(executor.outside)} GiB. "

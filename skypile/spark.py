@@ -19,6 +19,7 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_type
@@ -50,8 +51,10 @@ def session(master: str, driver_memory: str, conf: Mapping[str, str]) -> SparkSe
         if local:
             os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
             builder = builder.config("spark.driver.host", "127.0.0.1")
-            # Through a TCP socket each task waits 40 ms for an acknowledgement that is put off.
-            builder = builder.config("spark.python.unix.domain.socket.enabled", "true")
+            if folder := jvm.socket_folder():
+                # Through TCP each task waits 40 ms for an acknowledgement that is put off.
+                builder = builder.config("spark.python.unix.domain.socket.enabled", "true")
+                builder = builder.config("spark.python.unix.domain.socket.dir", folder)
         builder = builder.config("spark.ui.enabled", "false")
         builder = builder.config("spark.ui.showConsoleProgress", "false")
         java_options = jvm.options() if local else []
@@ -64,9 +67,18 @@ def session(master: str, driver_memory: str, conf: Mapping[str, str]) -> SparkSe
         "spark.sql.execution.arrow.maxBytesPerBatch": "64m",
         "spark.python.daemon.module": "skypile.worker_daemon",
     }
-    for key, value in {**own, **conf}.items():
+    for key, value in {**_not_submitted(own), **conf}.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def _not_submitted(own: Mapping[str, str]) -> Mapping[str, str]:
+    """These settings, less those that `spark-submit` was given or its defaults have."""
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        return own
+    SparkContext._ensure_initialized()
+    submitted = SparkConf()
+    return {key: value for key, value in own.items() if not submitted.contains(key)}
 
 
 def run_tasks(

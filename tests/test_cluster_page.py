@@ -117,6 +117,7 @@ def test_the_numbers_of_memory_are_those_of_the_code() -> None:
     (record,) = (v for k, v in rows.items() if k.startswith("a record"))
     assert record == f"{memory.RECORD} x `max_record_bytes` + 32"
     assert f"{memory.JVM // mib} MiB an executor for the JVM's own" in PAGE
+    assert f"and {memory.DAEMONS // mib} MiB for the two processes" in PAGE
     assert f"{memory.ADDRESS_SPACE >> 30} GiB a core are asked for" in PAGE
 
 

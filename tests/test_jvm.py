@@ -97,3 +97,22 @@ def test_the_archive_of_a_real_run_is_used_by_the_next() -> None:
     loaded = [x for x in done.stdout.splitlines() if "org.apache.spark" in x]
     shared = [x for x in loaded if "shared objects file (top)" in x]
     assert len(shared) > len(loaded) / 2 > 500  # the others are made at run time: lambdas
+
+
+def test_sockets_have_a_folder_of_their_own_with_a_short_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path of a Unix domain socket has at most 107 bytes: Spark ends with a traceback."""
+    short, long = tmp_path / "a", tmp_path / ("中" * 30)
+    short.mkdir()
+    long.mkdir()
+    monkeypatch.setattr(jvm, "MAX_SOCKET_FOLDER_BYTES", len(os.fsencode(short)))
+    folder = jvm.socket_folder.__wrapped__
+    monkeypatch.setattr(jvm.tempfile, "gettempdir", lambda: str(short))
+    made = Path(folder())
+    assert made.parent == short
+    assert made.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr(jvm.tempfile, "gettempdir", lambda: str(long))
+    assert Path(folder()).parent == Path("/tmp")
+    monkeypatch.setattr(jvm, "MAX_SOCKET_FOLDER_BYTES", 3)
+    assert folder() is None

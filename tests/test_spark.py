@@ -30,6 +30,19 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 
+def test_what_was_submitted_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Submitted:
+        def contains(self, key: str) -> bool:
+            return key == "spark.python.daemon.module"
+
+    own = {"spark.python.daemon.module": "ours", "spark.other": "1"}
+    assert plumbing._not_submitted(own) == own
+    monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
+    monkeypatch.setattr(plumbing, "SparkConf", Submitted)
+    monkeypatch.setattr(plumbing.SparkContext, "_ensure_initialized", lambda: None)
+    assert plumbing._not_submitted(own) == {"spark.other": "1"}
+
+
 def refuse(path: str) -> None:
     raise InputError(f"{path} is not there (说明)")
 
