@@ -27,7 +27,7 @@ import scipy.sparse
 import trafilatura
 
 from bench.extract import GOLD_SETS, HELD_OUT, GoldPage, kept_text, pages
-from bench.fast_examples import OWN, Array, Example, example, own_examples
+from bench.fast_examples import OWN, Array, Example, example, host_of, own_examples
 from bench.metrics import overlap, snippets
 from skypile.kernels.extraction.html import DEFAULT_LIMITS, fallback, in_utf8
 from skypile.kernels.fast_engine import fast, page_alike, page_context, page_topics
@@ -307,7 +307,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
     found = [example(p, name) for name in GOLD_SETS for p in pages(given.data, name) if p.gold]
-    found += own_examples(given.data)
+    own = list(own_examples(given.data))
+    if both := {e.host for e in own} & {host_of(page) for page in pages(given.data, HELD_OUT)}:
+        raise ValueError(f"labelled pages are of sites that {HELD_OUT} has: {sorted(both)}")
+    found += own
     if given.judge is None:
         weights = fit(found, given.seed)
         text = written(weights, card(found, given.seed))
