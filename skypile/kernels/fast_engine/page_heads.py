@@ -17,9 +17,8 @@ from html import unescape
 from skypile.kernels.extraction.metadata import one_title
 from skypile.kernels.fast_engine.name_search import NameSearch
 
-MAX_HEAD_CHARS = (
-    300_000  # of meta elements and named ones: bytes; structured data may stand behind long styles
-)
+# Structured data may stand behind long styles. Of meta elements and named ones they are bytes.
+MAX_HEAD_CHARS = 300_000
 EARLIEST = "1995-01-01"  # htmldate's: what is before is no date of a web page
 
 # Where a tag may begin is seen with vector instructions; the pattern by itself takes twice as long.

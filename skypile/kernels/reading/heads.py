@@ -48,7 +48,8 @@ class Head(NamedTuple):
     flaw: http.Problem
 
 
-_WARC_BEHIND = rb"\r\n\r\n|[\r\n]*(?:WARC/|\Z)"
+# Fewer line ends than `look`: else the end of what is read so far would be taken for the file's.
+_WARC_BEHIND = rb"\r\n\r\n|[\r\n]{0,500}(?:WARC/|\Z)"
 _CUT_LINE = rb"[a-z][a-z0-9+.-]{0,31}+(?::[^\r\n]{0,6000})?\Z"  # by the end of the file
 _ARC_BEHIND = rb"[\r\n]{0,8}(?:\Z|%b|%b|%b)" % (_LINE, _DESCRIPTION, _CUT_LINE)
 WARC = Syntax(re.compile(_WARC, re.I), re.compile(_WARC_BEHIND, re.I), 512)

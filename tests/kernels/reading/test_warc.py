@@ -150,6 +150,15 @@ def test_streams_may_give_less_than_asked_for(pack: Pack, most: int) -> None:
     assert list(reader) == read(pack(FOUR))[0]
 
 
+@pytest.mark.parametrize("most", [7, 300, 1 << 20])
+def test_line_ends_behind_a_record_are_not_the_end_of_the_file(most: int) -> None:
+    """Whatever the size of reads: what is read so far may end among them."""
+    data = record(1, response(PAGE)).rstrip(b"\r\n") + b"\n" * 520 + b"no record " * 20
+    reader = WarcReader(Pipe(data, most))  # type: ignore[arg-type]
+    assert [r.problem for r in reader] == ["malformed_record"]
+    assert [d.reason for d in reader.damages] == ["malformed_record"]
+
+
 def test_what_the_stream_raises_is_raised() -> None:
     class Broken(Pipe):
         def read(self, size: int) -> bytes:
