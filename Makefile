@@ -262,9 +262,11 @@ bench-peers: install  ## the peers of bench-dedup and bench-tokenizer, in .venv-
 	@.venv-text-dedup/bin/pip install --quiet --disable-pip-version-check --no-deps -r bench/dedup_textdedup.txt
 
 .PHONY: bench-pipeline bench-glance
-bench-pipeline: install java  ## WARC files to deduplicated documents beside datatrove, one core and two
+bench-pipeline: install java  ## WARC files to deduplicated documents beside datatrove and dolma, one core and two
 	@test -x .venv-datatrove/bin/python || $(PYTHON) -m venv .venv-datatrove
 	@.venv-datatrove/bin/pip install --quiet --disable-pip-version-check --no-deps -r bench/pipeline_peers.txt
+	@test -x .venv-dolma/bin/python || $(PYTHON) -m venv .venv-dolma
+	@.venv-dolma/bin/pip install --quiet --disable-pip-version-check --no-deps -r bench/pipeline_dolma.txt
 	@$(PY) -m bench.pipeline --data $(SHARED)/data
 	@$(PY) -m bench.pipeline --data $(SHARED)/data --cores 2
 

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.pipeline import make_crawl
+from bench.crawl import make_crawl
 from bench.scale import pss_mb, tree
 from skypile.ledger import Ledger
 

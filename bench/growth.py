@@ -22,7 +22,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from bench.pipeline import REPO, Took, make_crawl, ours, start_up
+from bench.crawl import make_crawl
+from bench.measured import Took
+from bench.pipeline import REPO, ours, start_up
 from skypile.ledger import Ledger
 from skypile.manifests import Manifests
 

@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import Any
 
 import skypile.spark
-from bench.pipeline import REPO, make_crawl
+from bench.crawl import make_crawl
+from bench.pipeline import REPO
 from bench.scale import tree
 from skypile.config import load
 from skypile.driver import run_config

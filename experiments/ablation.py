@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import pipeline as crawl
+from bench import crawl
 from experiments import corpora
 from experiments.command import HERE, Said, main, markdown, progress
 from experiments.shards import Phase, Source, shard, write_plan
