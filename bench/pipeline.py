@@ -7,7 +7,7 @@ processor time of all processes of a run (bench/measured.py). `documents` are re
 
 - `docs_per_cpu_s`, `wall_s`, `most_mb` (proportional memory of all processes), `left` documents,
   for the peers, for the same steps here (extract, language, dedup, signals with the rules of
-  Gopher, C4 and FineWeb for English), and with all stages of conf/crawl.toml.
+  Gopher, C4 and FineWeb for English), and with all stages of conf/crawl.toml that make a corpus.
 - case `datatrove` or `dolma`, metric `ratio`: ours over theirs, the same steps; `less_start_up`:
   both less what they take for the first eight pages (a JVM and imports are paid once a job, not
   once a page; of one page the peer's rules may leave nothing, and then it stops). dolma extracts
@@ -76,9 +76,12 @@ def config_of(
 def ours(
     folder: Path, stages: tuple[str, ...], engine: str, cores: int, part_bytes: int = PART_BYTES
 ) -> tuple[Took, Ledger]:
-    """A run of skypile on a folder's crawl."""
+    """A run of skypile on a folder's crawl: of these stages, or of all until the corpus is written
+    (of a few pages no tokenizer can be made).
+    """
     config = config_of(folder, stages, engine, cores, part_bytes)
     argv = [sys.executable, "-m", "skypile.cli", "run", "--config", str(config)]
+    argv += [] if stages else ["--upto", "mixture"]
     took = measured(argv, cores)
     return took, Ledger(str(config.with_suffix("")))
 
