@@ -21,6 +21,7 @@ import pyarrow as pa
 from skypile.errors import ConfigError
 from skypile.kernels.extraction import paragraphs
 from skypile.kernels.extraction.html import DEEPEST, DEFAULT_LIMITS, Limits
+from skypile.kernels.extraction.kinds import DEFAULT_KINDS, KINDS
 from skypile.kernels.quality.blocklist import BLOCKED_DOMAIN, BLOCKED_URL
 from skypile.kernels.reading import warc
 from skypile.kernels.text import language
@@ -54,6 +55,12 @@ class Config:
         piece="read",
         choices=tuple(ENGINES),
         help="what finds the main text; fast: trees over blocks, in a fraction of the time",
+    )
+    kinds: tuple[str, ...] = setting(
+        DEFAULT_KINDS,
+        piece="read",
+        choices=KINDS,
+        help="what of a page is text beside its paragraphs, in any order; comments: of readers",
     )
     max_record_bytes: int = setting(
         64 << 20, piece="read", low=1 << 10, help="longer WARC records are skipped: too_large"

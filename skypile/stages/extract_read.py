@@ -114,7 +114,11 @@ class ExtractKernel:
             else (self._config.latest_date)
         )
         page = self._sandbox.extract(
-            decoded.text, url=row["url"], limits=self._limits, latest_date=latest.isoformat()
+            decoded.text,
+            url=row["url"],
+            limits=self._limits,
+            latest_date=latest.isoformat(),
+            kinds=self._config.kinds,
         )
         if isinstance(page, Failure):
             return {**row, "reason": "extraction_limit", "detail": page.reason}, None

@@ -289,6 +289,7 @@ def test_the_cut_is_a_batch_kernel(a: list[dict[str, Any]], b: list[dict[str, An
 
 READ_CHANGES: dict[str, tuple[Any, bytes]] = {
     "engine": ("fast", response(page(EN, ZH).encode())),
+    "kinds": (["items"], response(page(EN, ZH).encode())),
     "max_record_bytes": (2_000, response(page(EN * 30).encode())),
     "max_page_bytes": (2_000, response(page(EN * 30).encode())),
     "max_replaced_fraction": (

@@ -92,11 +92,16 @@ def mark_link_lists(tree: Any, mark: str) -> None:
         if not (few and linked >= MIN_LINKED_FRACTION * _letters(found)):
             continue
         marked.add(found)
-        for element in found.iter("*"):
-            if element.text and not element.text.isspace():
-                element.text = mark + element.text.lstrip()
-            if element is not found and element.tail and not element.tail.isspace():
-                element.tail = mark + element.tail.lstrip()
+        mark_texts(found, mark)
+
+
+def mark_texts(element: Any, mark: str) -> None:
+    """Begin each text in an element with a mark."""
+    for inner in element.iter("*"):
+        if inner.text and not inner.text.isspace():
+            inner.text = mark + inner.text.lstrip()
+        if inner is not element and inner.tail and not inner.tail.isspace():
+            inner.tail = mark + inner.tail.lstrip()
 
 
 _string: Any = etree.XPath("string()", smart_strings=False)

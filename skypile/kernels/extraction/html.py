@@ -5,7 +5,7 @@ that are too big for it and those on which it finds nothing. Which of the two is
 page alone, by counting elements before anything is extracted, never by a clock. So is everything
 else that is returned: the two places in the libraries that look at today's date are given one.
 
-Left out: reader comments, images, links and markup; the layout of tables (a row is one paragraph,
+Left out: images, links and markup; the layout of tables (a row is one paragraph,
 its filled cells joined by " | "), and of code in the pages that resiliparse takes; which of the
 paragraphs have substance (`paragraphs`); and charsets (`charset`).
 """
@@ -20,7 +20,16 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from skypile.kernels.extraction import article, metadata
+from skypile.kernels.extraction.comments import comments
 from skypile.kernels.extraction.furniture import mark_link_lists
+from skypile.kernels.extraction.kinds import (
+    COMMENTS,
+    DEFAULT_KINDS,
+    HEADINGS,
+    ITEMS,
+    mark_left_out,
+    with_title_and_comments,
+)
 from skypile.kernels.extraction.lines import blocks, marks_for
 from skypile.kernels.extraction.markup import prepare
 from skypile.kernels.extraction.metadata import one_title
@@ -87,11 +96,14 @@ def extract(
     limits: Limits,
     latest_date: str,
     fallback_only: bool = False,
+    kinds: tuple[str, ...] = DEFAULT_KINDS,
 ) -> Page | None:
     """The main text of a page; None where neither engine finds any.
 
     url: of the page, for a date in it. latest_date: ISO; later dates are not believed (the day of
     the crawl, say). fallback_only: trafilatura is not called, whatever the size of the page.
+    kinds: of `kinds.KINDS`, what is text beside paragraphs; a page of nothing but what is left out
+    is taken as it is.
     """
     html = readable(html)
     tree = article.parse(html)
@@ -102,12 +114,16 @@ def extract(
         title, date = metadata.metadata(tree, url, latest_date)
         marks = marks_for(html)
         prepare(tree, html, marks)
+        said = blocks("\n".join(comments(tree)), marks) if COMMENTS in kinds else ()
         if marks:
             mark_link_lists(tree, marks.aside)
-        found = blocks(thread(tree) or article.text(tree), marks)
+        mark_left_out(tree, kinds, marks)
+        posts = thread(tree)
+        found = blocks(posts or article.text(tree), marks)
         if found:
+            found = with_title_and_comments(found, title, () if posts else said, kinds)
             return Page(title, date, found, "trafilatura", None)
-    return fallback(html, title, date, limit)
+    return fallback(html, title, date, limit, kinds)
 
 
 def readable(html: str) -> str:
@@ -222,16 +238,38 @@ def _forget_long_data(tree: Any) -> None:
 _LISTS = re.compile(r"</?[ou]l\b[^>]*>", re.IGNORECASE)
 
 
-def fallback(html: str, title: str | None, date: str | None, limit: str | None) -> Page | None:
+def fallback(
+    html: str,
+    title: str | None,
+    date: str | None,
+    limit: str | None,
+    kinds: tuple[str, ...] = DEFAULT_KINDS,
+) -> Page | None:
     """What resiliparse makes of a readable page; None where it finds nothing.
 
     limit: what sent the page to it (`Page.limit`). title, date: as known; else the title it has.
+    Cells are taken in any case: it does not tell a table of data from the layout of a page.
     """
     # Its search for the main content takes time in the square of the depth (10,000: 2.4 s; 20,000:
     # 12 s), so a page that is too deep is taken whole, and left to the rules on paragraphs.
     deep = limit == "depth"
     tree = HTMLTree.parse(_LISTS.sub("<br>", html) if deep else html)
-    text = extract_plain_text(tree, main_content=not deep, alt_texts=False, comments=False)
-    if found := blocks(text):
-        return Page(title or one_title(tree.title), date, found, "resiliparse", limit)
-    return None
+    skipped = [tag for kind, tags in _SKIPPED.items() if kind not in kinds for tag in tags]
+    for tags in (skipped, []) if skipped else ([],):
+        text = extract_plain_text(
+            tree,
+            main_content=not deep,
+            alt_texts=False,
+            comments=COMMENTS in kinds,
+            skip_elements=tags,
+        )
+        if found := blocks(text):
+            break
+    if not found:
+        return None
+    title = title or one_title(tree.title)
+    found = with_title_and_comments(found, title, (), kinds)
+    return Page(title, date, found, "resiliparse", limit)
+
+
+_SKIPPED = {HEADINGS: ("h1", "h2", "h3", "h4", "h5", "h6"), ITEMS: ("li",)}

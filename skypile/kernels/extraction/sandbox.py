@@ -36,6 +36,7 @@ from dataclasses import dataclass, replace
 from typing import IO, Any, Self
 
 from skypile.kernels.extraction.html import Limits, Page
+from skypile.kernels.extraction.kinds import DEFAULT_KINDS
 
 EXTRACT = "skypile.kernels.extraction.html:extract"
 EXTRACT_FAST = "skypile.kernels.fast_engine.fast:extract"
@@ -69,7 +70,13 @@ class Sandbox:
         self._served = 0
 
     def extract(
-        self, html: str, *, url: str | None, limits: Limits, latest_date: str
+        self,
+        html: str,
+        *,
+        url: str | None,
+        limits: Limits,
+        latest_date: str,
+        kinds: tuple[str, ...] = DEFAULT_KINDS,
     ) -> Page | Failure | None:
         """As `skypile.kernels.extraction.html.extract`: None where there is no main text.
 
@@ -80,7 +87,9 @@ class Sandbox:
             RuntimeError: the target raised (the child's traceback follows), or does not start; or
                 children were killed from outside, again and again.
         """
-        request = {"url": url, "limits": limits, "latest_date": latest_date}
+        request: dict[str, Any] = {"url": url, "limits": limits, "latest_date": latest_date}
+        if kinds != DEFAULT_KINDS:
+            request["kinds"] = kinds
         answer = self._ask_fresh(html, request)
         if not isinstance(answer, Failure):
             return answer

@@ -10,7 +10,7 @@ structure: items, rows and lines of listings are marked in the same way (`lines`
 Where no block is text on a page that has some, a lower threshold is tried, then resiliparse. It
 takes pages above the limits as well.
 
-Left out: reader comments, images, links and markup; dates in the running text.
+Left out: images, links and markup; dates in the running text.
 """
 
 from typing import Any
@@ -20,6 +20,7 @@ from lxml import etree
 from resiliparse.parse.html import HTMLTree
 
 from skypile.kernels.extraction import article
+from skypile.kernels.extraction.comments import comments
 from skypile.kernels.extraction.html import (
     DEFAULT_LIMITS,
     Limits,
@@ -29,12 +30,19 @@ from skypile.kernels.extraction.html import (
     in_utf8,
     readable,
 )
+from skypile.kernels.extraction.kinds import (
+    COMMENTS,
+    DEFAULT_KINDS,
+    mark_left_out,
+    with_title_and_comments,
+)
 from skypile.kernels.extraction.lines import Marks, blocks, marks_for
 from skypile.kernels.extraction.markup import join_lines, rewrite
 from skypile.kernels.extraction.threads import NAMES as THREAD_NAMES
 from skypile.kernels.extraction.threads import RARE_NAMES, may_be_thread, thread
 from skypile.kernels.fast_engine.name_search import NameSearch
 from skypile.kernels.fast_engine.page_heads import head
+from skypile.kernels.fast_engine.page_kinds import of_kinds
 from skypile.kernels.fast_engine.page_lines import lines_of
 from skypile.kernels.fast_engine.page_scan import scan
 from skypile.kernels.fast_engine.page_slim import slim
@@ -62,6 +70,7 @@ def extract(
     limits: Limits,
     latest_date: str,
     fallback_only: bool = False,
+    kinds: tuple[str, ...] = DEFAULT_KINDS,
 ) -> Page | None:
     """The main text of a page, as `skypile.kernels.extraction.html.extract` takes and gives it.
 
@@ -72,10 +81,11 @@ def extract(
     title, date = head(html, page, url, latest_date)
     limit = None
     if not fallback_only:
-        found, limit = found_on(html, page, limits, weights())
+        found, limit = found_on(html, page, limits, weights(), kinds)
         if found:
+            found = with_title_and_comments(found, title, (), kinds)
             return Page(title, date, found, "fast", None)
-    return fallback(readable(html), title, date, limit)
+    return fallback(readable(html), title, date, limit, kinds)
 
 
 def warm() -> None:
@@ -88,7 +98,11 @@ _WARM = "<title>A page</title><div class=text><p>One paragraph.</p><ul><li>An it
 
 
 def found_on(
-    html: str, data: bytes, limits: Limits, using: Weights
+    html: str,
+    data: bytes,
+    limits: Limits,
+    using: Weights,
+    kinds: tuple[str, ...] = DEFAULT_KINDS,
 ) -> tuple[tuple[str, ...], str | None]:
     """The blocks of the main text, empty where there are none; and which limit was exceeded.
 
@@ -96,10 +110,12 @@ def found_on(
     """
     marks, plain = marks_for(html), slim(data)
     tree = prepared(html, data, plain, limits, marks)
+    said = _said(tree, plain, limits, marks) if COMMENTS in kinds else ()
     if _RARE_IN_OTHERS.any_held(plain) and may_be_thread(_THREADS.held(plain)):
         read = tree if tree is not None else parsed(plain.decode(), limits)
         if read is not None:
             join_lines(read)
+            mark_left_out(read, kinds, marks)
             posts = thread(read)
             if posts and (found := blocks(posts, marks)):
                 return found, None
@@ -108,7 +124,14 @@ def found_on(
         return (), "depth"
     if len(page.elements) > limits.max_nodes:
         return (), "nodes"
-    return chosen(page, marks, using), None
+    found = chosen(page, marks, using, kinds)
+    return with_title_and_comments(found, None, said, kinds) if found else (), None
+
+
+def _said(tree: Any, plain: bytes, limits: Limits, marks: Marks | None) -> tuple[str, ...]:
+    """Readers' comments, which take the other engine's parser: twice the time of a page."""
+    read = tree if tree is not None else parsed(plain.decode(), limits)
+    return () if read is None else blocks("\n".join(comments(read)), marks)
 
 
 def prepared(html: str, page: bytes, plain: bytes, limits: Limits, marks: Marks | None) -> Any:
@@ -139,11 +162,15 @@ def scan_of(plain: bytes, tree: Any) -> Scan:
     return scan(etree.tostring(tree, encoding="unicode", method="html"))
 
 
-def chosen(page: Scan, marks: Marks | None, using: Weights) -> tuple[str, ...]:
+def chosen(
+    page: Scan, marks: Marks | None, using: Weights, kinds: tuple[str, ...] = DEFAULT_KINDS
+) -> tuple[str, ...]:
     """The blocks of a page's main text by the first threshold that leaves any; else none."""
     judged = scores(page, using)
     for threshold in using.thresholds:
-        found = blocks(lines_of(page, np.flatnonzero(judged > threshold).tolist()), marks)
-        if found:
-            return found
+        above = np.flatnonzero(judged > threshold)
+        asked = of_kinds(page, above, kinds)
+        for numbers in (asked, above) if len(asked) < len(above) else (above,):
+            if found := blocks(lines_of(page, numbers.tolist()), marks):
+                return found
     return ()
