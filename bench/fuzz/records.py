@@ -91,6 +91,7 @@ def extract(folder: Path) -> Check:
 
         def close(self) -> None: ...
 
+    kernel._sandbox.close()  # it may have been lent with a child of others
     kernel._sandbox = InProcess()  # type: ignore[assignment]
 
     def check(data: bytes) -> None:
