@@ -268,7 +268,7 @@ bench-pipeline: install java  ## WARC files to deduplicated documents beside dat
 	@test -x .venv-dolma/bin/python || $(PYTHON) -m venv .venv-dolma
 	@.venv-dolma/bin/pip install --quiet --disable-pip-version-check --no-deps -r bench/pipeline_dolma.txt
 	@$(PY) -m bench.pipeline --data $(SHARED)/data
-	@$(PY) -m bench.pipeline --data $(SHARED)/data --cores 2
+	@$(PY) -m bench.pipeline --data $(SHARED)/data --cores 2 --copies 2 --engines fast
 
 .PHONY: bench-kernels bench-endurance bench-growth
 bench-kernels: install java  ## every per-document piece on one core: documents/s, and where its time goes

@@ -22,7 +22,7 @@ BENCHES = (
     *("tokenizer", "tokens", "train"),
 )
 # Run where they are named: minutes, and the first two on data of their own making.
-LONG = ("dedup_scale", "distribution_scale", "pipeline", "growth")
+LONG = ("dedup_scale", "distribution_scale", "pipeline", "growth", "kernels")
 DOC = Path(__file__).resolve().parent.parent / "docs/bench.md"
 COLUMNS = (
     "case",
@@ -40,6 +40,7 @@ COLUMNS = (
     "ok",
     "peer",
     "peer_value",
+    "top",
 )
 
 
@@ -73,6 +74,8 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)).replace("|", "\\|")
     return "" if value is None else str(value)
 
 

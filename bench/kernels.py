@@ -14,6 +14,7 @@ Corpus-wide pieces are Spark's and not measured here (`bench.scale`).
 """
 
 import argparse
+import contextlib
 import cProfile
 import importlib
 import json
@@ -123,13 +124,14 @@ def measured(config: Path, profiled: bool) -> Meter:
     skypile.spark.run_tasks = meter.run_tasks  # type: ignore[assignment]
     if profiled:
         extract_read.lent = lambda *_, target: _InProcess(target)  # type: ignore[assignment,return-value]
+    spark = loaded.spark
     try:
-        spark = loaded.spark
-        run_config(
-            loaded,
-            lambda: skypile.spark.session("local[1]", spark.driver_memory, spark.conf),
-            say=lambda text: print(text, file=sys.stderr),
-        )
+        with contextlib.redirect_stdout(sys.stderr):  # standard output has the lines alone
+            run_config(
+                loaded,
+                lambda: skypile.spark.session("local[1]", spark.driver_memory, spark.conf),
+                say=lambda text: print(text, file=sys.stderr),
+            )
     finally:
         skypile.spark.run_tasks, extract_read.lent = plain_tasks, plain_lent
     return meter

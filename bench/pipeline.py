@@ -1,7 +1,7 @@
 """From WARC files to deduplicated documents, beside datatrove's FineWeb recipe (pipeline_peer.py)
 and dolma's toolkit (pipeline_dolma.py).
 
-`python -m bench.pipeline [--data ../shared/data] [--copies 0] [--cores 1]` makes the crawl of real
+`python -m bench.pipeline [--data ../shared/data] [--copies 9] [--cores 1]` makes the crawl of real
 pages, runs each side on it as a process of its own, and prints JSON lines. What is counted is
 processor time of all processes of a run (bench/measured.py). `documents` are records read.
 
@@ -182,7 +182,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=REPO.parent / "shared/data")
     parser.add_argument("--datatrove", type=Path, default=REPO / ".venv-datatrove/bin/python")
     parser.add_argument("--dolma", type=Path, default=REPO / ".venv-dolma/bin/python")
-    parser.add_argument("--copies", type=int, default=0)
+    parser.add_argument("--copies", type=int, default=9)
     parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--engines", nargs="+", choices=list(TARGETS), default=list(TARGETS))
     args = parser.parse_args()
