@@ -6,10 +6,12 @@ run that took 150 s of a processor it told 45.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,13 +51,13 @@ def measured(argv: list[str], cores: int, **environ: str) -> Took:
         while child.poll() is None:
             most = max(most, sum(map(pss_mb, tree(child.pid))))
             time.sleep(SAMPLE_SECONDS)
-        group.wait()
-        out.seek(0)
-        said = out.read()
         if child.returncode:
             err.seek(0)
             print(err.read()[-4000:], file=sys.stderr)
             raise subprocess.CalledProcessError(child.returncode, argv)
+        group.wait()
+        out.seek(0)
+        said = out.read()
         return Took(group.cpu_s(), time.monotonic() - begun, most, said)
 
 
@@ -76,7 +78,17 @@ class Group:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Whatever still runs in it is killed."""
+        until = time.monotonic() + 10
+        while (left := self._running()) and time.monotonic() < until:
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.1)
         self._folder.rmdir()
+
+    def _running(self) -> list[int]:
+        return [int(pid) for pid in (self._folder / "cgroup.procs").read_text().split()]
 
     def enter(self) -> None:
         """Put this process into it, and all that it will start."""
@@ -85,7 +97,7 @@ class Group:
     def wait(self) -> None:
         """Until all that was started has ended; what goes on for a minute is an error."""
         until = time.monotonic() + 60
-        while (self._folder / "cgroup.procs").read_text().strip():
+        while self._running():
             if time.monotonic() > until:
                 raise SystemExit("bench: processes of the run do not end")
             time.sleep(0.2)

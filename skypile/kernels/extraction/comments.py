@@ -16,7 +16,7 @@ from typing import Any
 
 from lxml import etree
 
-from skypile.kernels.extraction.flow import lines_of
+from skypile.kernels.extraction.flow import is_no_text, lines_of
 from skypile.kernels.extraction.paragraphs import WIDE_WEIGHT
 from skypile.kernels.text.scripts import wide_chars
 
@@ -49,6 +49,8 @@ _NOTE = _set(
     "load sort order tab tabs counter signature sig location ip floor louceng ding cai zan jubao "
     "empty none no"
 )
+_SIDE = _set("sidebar widget related")
+_BESIDE = _set("content main wrap wrapper container has no with layout page site")
 _TOKEN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _NAMES: Any = etree.XPath(
     "//*[@class or @id or @itemprop][" + " or ".join(
@@ -63,22 +65,25 @@ _ASIDE: Any = etree.XPath(
     "boolean(ancestor::aside | ancestor::nav | ancestor::footer | ancestor::pre | ancestor::code)"
 )
 _ARTICLE: Any = etree.XPath("boolean(.//h1 | .//*[@itemprop='articleBody'])")
-_BODIES: Any = etree.XPath(".//*[@class or @id or @itemprop]")
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "form", "nav", "label", "legend"})
 
 MIN_LINE_CHARS = 40  # weighted, of a line that ends no sentence and that nothing names as a body
-# A line as a whole that asks for comments or counts them, says who wrote one or when, or is what a
-# script fills in.
-_PROMPT = re.compile(
-    r"(?:[\d,.+ ]*(?:comments?|repl(?:y|ies)|responses?)[\d :().]*)|.{0,80}disqus.*"
-    r"|(?:please )?(?:log|sign|you must).{0,60}(?:comment|reply|post).{0,30}"
-    r"|.{0,20}(?:leave|post|add|write|join).{0,20}(?:comment|reply|discussion|conversation).{0,20}"
-    r"|.{0,4}(?:暂无|還沒有|还没有|目前没有|沒有|发表|發表|我要|查看|全部|网友|網友|最新|热门|熱門|精彩"
-    r"|登录|登錄)"
-    r".{0,20}(?:评论|評論|跟贴|留言|回复|回覆|观点|觀點).{0,20}|[–—] .{1,40}"
+# A line as a whole that counts comments, says who wrote one or when, or is filled in by a script.
+_COUNT = re.compile(
+    r"[\d,.+ ]*(?:comments?|repl(?:y|ies)|responses?|thoughts?)[\d :().]*|[–—] .{1,40}"
     r"|(?:[^\W\d]+ \d{1,2},? \d{4}|\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?)\W{0,3}(?:at )?"
-    r"[\d:]{0,8}.{0,3}|(?:loading|lade|后发表).{0,20}|.{0,20}您还未登[录錄].{0,30}|close"
-    r"|.{0,60}(?:<%|<#|\{\{|</?div|\{[A-Z]\w+\}).*|.{0,3}",
+    r"[\d:]{0,8}.{0,3}|.{0,60}(?:<%|<#|\{\{|</?div|\{[A-Z]\w+\}).*",
+    re.IGNORECASE,
+)
+_SAID = "(?:评论|評論|跟贴|跟貼|留言|回复|回覆|回應|观点|觀點)"
+# And, where nothing names the line as what was said, one that asks for comments.
+_PROMPT = re.compile(
+    r"(?:comments? )?powered by disqus.{0,20}|please enable javascript.{0,80}"
+    r"|disqus (?:allows|will use) .*|(?:please )?(?:log|sign|you must).{0,60}(?:comment|reply|post)"
+    r".{0,30}|(?:leave|post|add|write|join).{0,20}(?:comment|reply|discussion|conversation).{0,20}"
+    rf"|.{{0,4}}(?:暂无|暫無|尚无|尚無|还没有|還沒有|目前没有|目前沒有|发表|發表|我要|登录|登錄|登入)"
+    rf".{{0,10}}{_SAID}.{{0,20}}|(?:全部|查看|网友|網友|最新|热门|熱門|精彩){_SAID}.{{0,8}}"
+    r"|(?:loading|lade|后发表|後發表).{0,20}|.{0,20}(?:您还未登录|您還未登[錄入]).{0,30}|close|.{0,3}",
     re.IGNORECASE,
 )
 _ENDS = tuple('.!?。！？…~～)）"”’」』;；')
@@ -91,7 +96,7 @@ def _tokens(word: str) -> frozenset[str]:
 
 
 def _words(element: Any) -> list[frozenset[str]]:
-    names = (element.get(name) or "" for name in ("class", "id", "itemprop"))
+    names = (element.get(name) or "" for name in ("id", "itemprop", "class"))
     return [_tokens(word) for word in " ".join(names).split()[:12] if len(word) <= 64]
 
 
@@ -108,6 +113,13 @@ def _is_note(element: Any) -> bool:
     return not _is_place(words) and any(word & _NOTE for word in words)
 
 
+def _is_side(element: Any) -> bool:
+    """Whether an element is named as the side of a page, and not as what holds that as well."""
+    if element.tag in ("html", "body"):
+        return False
+    return any(word & _SIDE and not word & _BESIDE for word in _words(element))
+
+
 def places(tree: Any) -> Iterator[Any]:
     """The outermost places of comments, in order; none that holds the article as well."""
     taken: set[Any] = set()
@@ -117,6 +129,8 @@ def places(tree: Any) -> Iterator[Any]:
         if not _is_place(_words(element)) or not taken.isdisjoint(element.iterancestors()):
             continue
         if _is_note(element) or _ASIDE(element) or _ARTICLE(element):
+            continue
+        if any(is_no_text(e) or _is_side(e) for e in (element, *element.iterancestors())):
             continue
         taken.add(element)
         yield element
@@ -134,21 +148,22 @@ def comments(tree: Any) -> list[str]:
 def _lines(element: Any) -> list[str]:
     """The lines of an element that say something, without marks of items and indents."""
     lines = (x.strip().removeprefix("- ") for x in lines_of(element, _is_note).split("\n"))
-    return [line for line in lines if not _PROMPT.fullmatch(line)]
+    return [line for line in lines if any(map(str.isalpha, line)) and not _COUNT.fullmatch(line)]
 
 
 def _outer_bodies(place: Any) -> Iterator[Any]:
     """Elements in a place that are named as the body of a comment, the outermost of them."""
-    taken: set[Any] = set()
-    for element in _BODIES(place):
-        if not any(word & _BODY for word in _words(element)) or _is_note(element):
-            continue
-        around = list(element.iterancestors())
-        if taken.isdisjoint(around) and not any(map(_is_note, around[: around.index(place)])):
-            taken.add(element)
+    passed: set[Any] = set()  # bodies, notes, and all that is in them
+    for element in place.iterdescendants("*"):
+        if element.getparent() in passed or _is_note(element):
+            passed.add(element)
+        elif any(word & _BODY for word in _words(element)):
+            passed.add(element)
             yield element
 
 
 def _reads_like_text(line: str) -> bool:
+    if _PROMPT.fullmatch(line):
+        return False
     weight = len(line) + (WIDE_WEIGHT - 1) * wide_chars(line)
     return weight >= MIN_LINE_CHARS or (weight >= 8 and line.endswith(_ENDS))

@@ -43,7 +43,7 @@ def _pieces(post: Any, leave_out: Callable[[Any], bool]) -> Iterator[str]:
         if skipped is not None and node is not skipped:
             continue
         if event == "start":
-            if node is not post and (_is_no_text(node) or leave_out(node)):
+            if node is not post and (is_no_text(node) or leave_out(node)):
                 skipped = node
                 continue
             lists += node.tag in ("ul", "ol")
@@ -68,7 +68,8 @@ def _pieces(post: Any, leave_out: Callable[[Any], bool]) -> Iterator[str]:
             yield _flowing(node.tail, cells)
 
 
-def _is_no_text(node: Any) -> bool:
+def is_no_text(node: Any) -> bool:
+    """Whether an element holds none, or is hidden by itself."""
     return bool(node.tag in _SKIPPED or _HIDDEN.search(node.get("style") or ""))
 
 

@@ -54,6 +54,12 @@ NONE = {
     "prompts": "<div class='comments'><p>0 Comments</p><p>Join Discussion</p>"
     "<p>powered by Disqus</p><p>Please log in to leave a comment.</p>"
     "<p>网友评论</p><p>登录后发表评论</p></div>",
+    "traditional prompts": "<div class='comments'><p>暫無評論，快來搶沙發吧！</p>"
+    "<p>尚無評論，歡迎您第一個留言。</p><p>請先登入後再發表您的回應。</p><p>您還未登錄，請先登錄再說。</p></div>",
+    "a script": f"<script id='comments'>var x = '{SAID}'</script>",
+    "a field": f"<textarea class='comment'>{SAID}</textarea>",
+    "what is hidden": f"<div style='display:none'><div class='comments'><p>{SAID}</p></div></div>",
+    "a sidebar": f"<div class='sidebar'><ul class='comments'><li><p>{SAID}</p></li></ul></div>",
     "templates": "<div class='comments'><p>{{ comment.text }} and more of such a line</p></div>",
 }
 
@@ -61,6 +67,38 @@ NONE = {
 @pytest.mark.parametrize("name", NONE)
 def test_what_is_no_comment(name: str) -> None:
     assert found(NONE[name]) == []
+
+
+BODIES = (
+    "I left Disqus years ago because it tracked me on every site I read.",
+    "I will post my reply soon.",
+    "全部评论都看完了，写得真好！",
+    "热门的那些评论都很有道理。",
+    "好文章",
+    "頂",
+)
+
+
+@pytest.mark.parametrize("text", BODIES)
+def test_what_is_named_as_the_body_of_a_comment_is_text_as_it_is(text: str) -> None:
+    assert found(f"<div class='comments'><div class='comment-content'>{text}</div></div>") == [text]
+
+
+def test_a_sidebar_in_the_name_of_what_holds_it_all_is_none() -> None:
+    place = f"<div class='comments'><p>{SAID}</p></div>"
+    assert found(f"<div class='content-sidebar-wrap'>{place}</div>") == [SAID]
+
+
+def test_an_id_counts_behind_many_classes() -> None:
+    names = " ".join(f"c{n}" for n in range(20))
+    assert found(f"<div class='{names}' id='comments'><p>{SAID}</p></div>") == [SAID]
+
+
+def test_bodies_deep_in_places_take_time_linear_in_the_page() -> None:
+    deep = "<div class='comments'>" * 150 + f"<p class='text'>{SAID}</p>" * 8000 + "</div>" * 150
+    begun = time.process_time()
+    assert len(found(deep)) == 8000
+    assert time.process_time() - begun < 3
 
 
 def test_names_nested_a_hundred_deep_take_no_time() -> None:

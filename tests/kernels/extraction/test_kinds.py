@@ -81,13 +81,19 @@ def test_each_kind_is_taken_where_it_is_asked_for_and_left_out_where_not(
 
 
 @ENGINES
-def test_what_is_taken_unless_asked_is_as_before(engine: Any) -> None:
-    html = page(EN)
+def test_what_is_taken_unless_said_otherwise(engine: Any) -> None:
     given: dict[str, Any] = {"url": None, "limits": DEFAULT_LIMITS, "latest_date": "2026-01-01"}
-    blocks = engine.extract(html, **given).blocks
-    assert blocks == found(engine, html, *DEFAULT_KINDS).blocks
-    assert COMMENT[EN] not in blocks
-    assert "High water 大水" not in blocks
+    prose = paragraphs(ZH)
+    assert list(engine.extract(page(ZH), **given).blocks) == [
+        *prose[:4],
+        HEADING[ZH],
+        *prose[4:8],
+        f"- {ITEM[ZH]}",
+        f"- {ZH}of them",
+        *prose[8:12],
+        *(f"{year} | {ZH}That year." for year in (2023, 2024)),
+        *prose[12:],
+    ]
 
 
 @ENGINES
@@ -98,11 +104,49 @@ def test_of_comments_only_what_was_said_is_taken(engine: Any) -> None:
 
 
 @ENGINES
-def test_a_title_is_the_first_block_once(engine: Any) -> None:
-    blocks = found(engine, page(EN), TITLE, *DEFAULT_KINDS).blocks
-    assert blocks[0] == "High water 大水"
-    again = f"<h1>High water 大水</h1>{page(EN)}"
-    assert found(engine, again, TITLE, *DEFAULT_KINDS).blocks.count("High water 大水") <= 1
+def test_comments_that_the_main_text_has_are_not_said_twice(engine: Any) -> None:
+    prose = "".join(f"<p>{EN}{part}</p>" for part in range(6))
+    said = f"<ul class=comments><li>{COMMENT[EN]}</li><li>{EN}again</li></ul>"
+    html = f"<title>t</title><body><article>{prose}{said}</article>"
+    blocks = found(engine, html, *DEFAULT_KINDS, COMMENTS).blocks
+    bare = [b.strip().removeprefix("- ") for b in blocks]
+    assert bare.count(COMMENT[EN]) == 1
+    assert len(bare) == len(set(bare))
+
+
+@ENGINES
+def test_a_title_is_there_once(engine: Any) -> None:
+    title = "High water 大水"
+    assert found(engine, page(EN), TITLE, *DEFAULT_KINDS).blocks[0] == title
+    prose = "".join(f"<p>{EN}{part}</p>" for part in range(6))
+    body = (
+        f"<article><p>By Ann Lee, our reporter in the valley.</p><h1>{title}</h1>{prose}</article>"
+    )
+    html = f"<html><head><title>{title}</title></head><body>{body}</body></html>"
+    assert found(engine, html, TITLE, *DEFAULT_KINDS).blocks.count(title) == 1
+
+
+@ENGINES
+def test_items_and_cells_are_told_by_lines_not_by_wrappers(engine: Any) -> None:
+    prose = "".join(f"<p>{EN}{part}</p>" for part in range(6))
+    wrapped = "".join(
+        f"<li><div><div><div><div>Boats {n} are tied to the lamps.</div></div></div></div></li>"
+        for n in range(3)
+    )
+    lines = "<br>".join(f"Line {n} of a poem on the river." for n in range(5))
+    html = f"<title>t</title><body><article>{prose}<ul>{wrapped}</ul>{prose.replace(EN, EN * 2)}"
+    assert not [b for b in found(engine, html).blocks if "Boats" in b]
+    poem = f"{html}<ul><li>{lines}</li></ul><p>{EN}end</p></article>"
+    assert sum("poem" in b for b in found(engine, poem).blocks) == 5
+
+
+@ENGINES
+@pytest.mark.parametrize("between", ["<br><br>", " "])
+def test_an_article_in_a_cell_is_no_data(engine: Any, between: str) -> None:
+    article = between.join(f"{EN}{part}." for part in range(8))
+    table = f"<table><tr><td>Menu here</td><td class=content>{article}</td></tr></table>"
+    html = f"<title>t</title><body><h3>News</h3>{table}<p>{EN}Outside of the table.</p></body>"
+    assert "".join(found(engine, html).blocks).count(EN.strip()) == 9
 
 
 @ENGINES
