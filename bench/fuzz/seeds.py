@@ -37,12 +37,19 @@ THREAD = (
     f'id="postmessage_2">{ENGLISH}</td></div></div><math><mi>x</mi></math><code>f(x)</code>'
 )
 
+COMMENTS = (
+    '<div id="comments" class="comments-area"><ol class="comment-list"><li class="comment depth-1">'
+    f'<div class="comment-meta">Ann</div><div class="comment-content"><p>{ENGLISH}</p><pre>y\n</pre>'
+    f'</div></li><li itemprop="comment"><p>{CHINESE}</p></li></ol><form>x</form></div>'
+)
+
 
 def pages() -> Iterator[bytes]:
-    """Pages in two languages, a thread, fragments."""
+    """Pages in two languages, a thread, readers' comments, fragments."""
     for text in TEXTS:
         yield page(text).encode()
     yield page(ENGLISH, extra=THREAD).encode()
+    yield page(CHINESE, extra=COMMENTS).encode()
     yield b"<p>" + ENGLISH.encode() * 3
     yield b"<div><div><a href=x>y</a><select><option>o</select><textarea>t</textarea></div>"
 

@@ -7,6 +7,7 @@ _TAGS = (
     *(b"<div>", b"</div>", b"<p>", b"<table>", b"<tr>", b"<td>", b"<pre>", b"<code>", b"<math>"),
     *(b"<ul>", b"<li>", b"<script>", b"<!--", b"-->", b"<title>", b"<svg>", b"<template>", b"<a "),
     *(b"&amp;", b"&#x110000;", b"<textarea>", b"<noscript>", b"<frameset>", b"<br>", b"<h1>"),
+    *(b"<div class=comments>", b"<p class=comment-body>", b"<p class=meta>", b"<aside>"),
 )
 _HEADS = (
     *(b"WARC/1.0\r\n", b"Content-Length: ", b"\r\n\r\n", b"WARC-Type: response\r\n", b"-1"),

@@ -41,12 +41,16 @@ def page(engine: str) -> Callable[[Path], Check]:
         import importlib
 
         from skypile.kernels.extraction.html import DEFAULT_LIMITS
+        from skypile.kernels.extraction.kinds import DEFAULT_KINDS, KINDS
 
         module: Any = importlib.import_module(f"skypile.kernels.{engine}")
 
         def run(html: str) -> Any:
             url = f"http://example.org/2020/01/02/{html[:8]}"
-            return module.extract(html, url=url, limits=DEFAULT_LIMITS, latest_date=LATEST)
+            kinds = (DEFAULT_KINDS, KINDS, ())[len(html) % 3]
+            return module.extract(
+                html, url=url, limits=DEFAULT_LIMITS, latest_date=LATEST, kinds=kinds
+            )
 
         def check(data: bytes) -> None:
             html = as_text(data)
