@@ -39,7 +39,7 @@ THREAD = (
 
 COMMENTS = (
     '<div id="comments" class="comments-area"><ol class="comment-list"><li class="comment depth-1">'
-    f'<div class="comment-meta">Ann</div><div class="comment-content"><p>{ENGLISH}</p><pre>y\n</pre>'
+    f'<div class="comment-meta">Ann</div><div class="comment-content"><p>{ENGLISH}</p><pre>y</pre>'
     f'</div></li><li itemprop="comment"><p>{CHINESE}</p></li></ol><form>x</form></div>'
 )
 
