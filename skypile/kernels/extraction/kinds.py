@@ -21,14 +21,14 @@ from skypile.kernels.text.scripts import wide_chars
 TITLE, HEADINGS, ITEMS, CELLS, COMMENTS = "title", "headings", "items", "cells", "comments"
 KINDS = (TITLE, HEADINGS, ITEMS, CELLS, COMMENTS)
 DEFAULT_KINDS = (HEADINGS, ITEMS, CELLS)
-# Of an item, or of a cell of data, less the lists and tables in it; weighted, without spaces.
+# Of an item, or of a cell of data, less the items and cells in it; weighted, without spaces.
 MAX_LINES, MAX_CHARS = 3, 600
 FEW = 5  # blocks, among which a page has its title: a byline may be before it
 
 _HEADINGS: Any = etree.XPath("//h1 | //h2 | //h3 | //h4 | //h5 | //h6")
 _ITEMS: Any = etree.XPath("//li")
 _ROWS: Any = etree.XPath("//tr")
-_INNER = frozenset({"ul", "ol", "table"})
+_INNER = frozenset({"ul", "ol", "li", "table", "tr", "td", "th"})
 
 
 def mark_left_out(tree: Any, kinds: tuple[str, ...], marks: Marks | None) -> None:

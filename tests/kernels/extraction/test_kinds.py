@@ -1,5 +1,6 @@
 """What is text beside paragraphs, as asked for: the same of both engines and of the fallback."""
 
+import time
 from typing import Any
 
 import pytest
@@ -189,3 +190,14 @@ def test_kinds_hold_in_the_fallback(engine: Any) -> None:
     assert not any(ITEM[EN] in b for b in bare)
     only = f"<ul>{f'<li>{EN}</li>' * 8}</ul>"
     assert "".join(found(engine, only, limits=Limits(max_depth=1)).blocks).count(EN.strip()) == 8
+
+
+@ENGINES
+@pytest.mark.parametrize(
+    "unit", ["<td>a", "<td id=postmessage_1>a", "<li>a<div>", "<pre>a</pre><li>b"]
+)
+def test_leaving_out_takes_time_linear_in_items_and_cells(engine: Any, unit: str) -> None:
+    html = f"<title>t</title><body><p>{EN}</p><ul><table><tr>{unit * 8000}"
+    begun = time.process_time()
+    engine.extract(html, url=None, limits=DEFAULT_LIMITS, latest_date="2026-01-01", kinds=())
+    assert time.process_time() - begun < 5
