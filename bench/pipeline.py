@@ -8,10 +8,11 @@ processor time of all processes of a run (bench/measured.py). `documents` are re
 - `docs_per_cpu_s`, `wall_s`, `most_mb` (proportional memory of all processes), `left` documents,
   for the peers, for the same steps here (extract, language, dedup, signals with the rules of
   Gopher, C4 and FineWeb for English), and with all stages of conf/crawl.toml that make a corpus.
-- case `datatrove` or `dolma`, metric `ratio`: ours over theirs, the same steps; `less_start_up`:
-  both less what they take for the first eight pages (a JVM and imports are paid once a job, not
-  once a page; of one page the peer's rules may leave nothing, and then it stops). dolma extracts
-  by resiliparse beside our fast engine, by trafilatura beside ours; it has no near duplicates.
+- case `datatrove` or `dolma, EXTRACTOR`, metric `ratio`: ours over theirs, the same steps;
+  `less_start_up`: both less what they take for the first eight pages (a JVM and imports are paid
+  once a job, not once a page; of one page the peer's rules may leave nothing, and then it stops).
+  dolma extracts by resiliparse beside our fast engine, by trafilatura beside ours; it has no near
+  duplicates.
 - `step_ms`: by step, milliseconds a record of the side's own clock (busy machines count here).
 
 All read the same bytes, with two headers that Common Crawl's records have: without the type

@@ -35,7 +35,7 @@ _WRAP = _set(
     "list lists section area wrap wrapper container box block blocks thread threads threaded page "
     "pages main holder template post article item items children child inner outer all user users "
     "reader readers hot new latest odd even alt depth level parent root top node tree group panel "
-    "module widget view content contents entry row single view ul ol li div the site blog news wp c"
+    "module view content contents entry row single view ul ol li div the site blog news wp c"
 )
 _BODY = _set("content contents body text txt message msg con copy words detail p desc description")
 # In a place, and no text: who, when, how often, and what to do about it.

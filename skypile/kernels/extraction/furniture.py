@@ -99,9 +99,14 @@ def mark_texts(element: Any, mark: str) -> None:
     """Begin each text in an element with a mark."""
     for inner in element.iter("*"):
         if inner.text and not inner.text.isspace():
-            inner.text = mark + inner.text.lstrip()
+            inner.text = _marked(inner.text, mark)
         if inner is not element and inner.tail and not inner.tail.isspace():
-            inner.tail = mark + inner.tail.lstrip()
+            inner.tail = _marked(inner.tail, mark)
+
+
+def _marked(text: str, mark: str) -> str:
+    """A space before the text stays one: the text may be kept after all, and be part of a line."""
+    return (" " if text[0].isspace() else "") + mark + text.lstrip()
 
 
 _string: Any = etree.XPath("string()", smart_strings=False)

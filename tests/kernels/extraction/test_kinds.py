@@ -170,6 +170,14 @@ def test_a_page_of_nothing_else_is_taken_as_it_is(engine: Any) -> None:
 
 
 @ENGINES
+def test_words_stay_apart_where_what_is_left_out_is_taken_after_all(engine: Any) -> None:
+    items = "".join(f"<li>{EN}{part}, <b>the second</b> flood</li>" for part in range(8))
+    html = f"<title>t</title><body><article><ul>{items}</ul></article></body>"
+    blocks = found(engine, html).blocks
+    assert sum("0, the second flood" in b or "7, the second flood" in b for b in blocks) == 2
+
+
+@ENGINES
 def test_posts_of_a_thread_are_text_whatever_is_asked_of_comments(engine: Any) -> None:
     posts = "".join(f"<td id=postmessage_{i}>{ZH}<br>{i}</td>" for i in range(4))
     html = f"<body><table><tr>{posts}</tr></table>"
